@@ -1,0 +1,38 @@
+"""See, drive and understand Docker Engines from Jupyter notebooks, live or from a cassette.
+
+Importing opskit is quick and does no I/O: what a name needs is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opskit import api, errors
+    from opskit.engine import Engine, connect
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Engine": "opskit.engine",
+    "connect": "opskit.engine",
+}
+_MODULES = ("api", "errors")
+
+__all__ = ["Engine", "api", "connect", "errors"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"opskit.{name}")
+    else:
+        raise AttributeError(f"module 'opskit' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""The cassette: exchanges in a file, how they are written, found again, redacted and paced."""

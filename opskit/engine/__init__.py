@@ -1,0 +1,1 @@
+"""One object for one Docker Engine: its methods are the Engine API's own words."""

@@ -1,0 +1,1 @@
+"""Engine JSON to DataFrame: pure functions, no I/O, documented columns and dtypes."""

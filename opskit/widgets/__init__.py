@@ -1,0 +1,1 @@
+"""Controls and live panels for JupyterLab, ipywidgets only."""
