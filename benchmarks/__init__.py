@@ -1,0 +1,1 @@
+"""opskit's own measurements: ``python -m benchmarks``."""

@@ -1,0 +1,488 @@
+"""Private Docker Engines for tests and benchmarks.
+
+Each engine has its own socket, data root, exec root, pid file, network namespace and cgroup, so it
+cannot disturb an engine that runs on the machine already: two daemons in one network namespace
+would delete each other's bridge. Everything an engine made is found again by its folder, namespace
+and cgroup; `erase` removes it all, also when the process that started the engine was killed: a
+small reaper process waits on a pipe and erases when the pipe closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlencode
+
+__all__ = ["IMAGE", "EngineMissing", "PrivateEngine", "busybox_tar", "erase", "make_certificates"]
+
+IMAGE = "busybox:local"
+NETNS = Path("/run/netns")
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+class EngineMissing(RuntimeError):
+    """This machine cannot run a private engine; the message says what it lacks."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """http.client over a unix socket: the tests' own way to an engine, apart from opskit."""
+
+    def __init__(self, path: str, timeout: float = 60):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(self.path)
+        except OSError:
+            self.close()
+            raise
+
+
+class PrivateEngine:
+    """A Docker Engine of one's own, running between ``start()`` and ``close()`` (or in a ``with``).
+
+    Parameters
+    ----------
+    name : str
+        Part of the namespace's and folder's name.
+    flags : sequence of str
+        More flags for dockerd.
+    tls : Path or None
+        Folder with ca.pem, server-cert.pem and server-key.pem (see `make_certificates`): the
+        engine then also listens with TLS on 127.0.0.1, at ``tls_url``.
+    root : Path or None
+        Folder with another Docker's ``usr/sbin/dockerd``; default ``OPSKIT_DOCKER_ROOT``, else the
+        installed one.
+    image : bool
+        Import `IMAGE` on the first start.
+    """
+
+    kind = "docker"
+
+    def __init__(
+        self,
+        name: str = "test",
+        *,
+        flags: tuple[str, ...] = (),
+        tls: Path | None = None,
+        root: Path | None = None,
+        image: bool = True,
+    ):
+        chosen = root or os.environ.get("OPSKIT_DOCKER_ROOT")
+        self.root = Path(chosen) if chosen else None
+        check_machine(self.daemon_path())
+        self.folder = _new_folder(name)
+        self.namespace = self.folder.name
+        self.socket = str(self.folder / "docker.sock")
+        self.url = f"unix://{self.socket}"
+        self.tls_url = ""
+        self.flags = flags
+        self.tls = tls
+        self.image = image
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._listener: socket.socket | None = None
+
+    def __enter__(self) -> PrivateEngine:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """Process id of dockerd."""
+        if self._daemon is None:
+            raise RuntimeError(f"{self.namespace} is not running")
+        return self._daemon.pid
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment for a client process that talks to this engine."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("DOCKER_")}
+        return {**kept, "DOCKER_HOST": self.url, "DOCKER_CONFIG": str(self.folder / "config")}
+
+    def daemon_path(self) -> str | None:
+        return shutil.which("dockerd", path=self._path())
+
+    def _path(self) -> str:
+        path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+        return f"{self.root}/usr/sbin:{self.root}/usr/bin:{path}" if self.root else path
+
+    def _command(self) -> list[str]:
+        folder = self.folder
+        config: dict[str, Any] = {"hosts": [self.url]}
+        if self.tls:
+            config["hosts"].append("fd://")
+            config |= {"tls": True, "tlsverify": True, "tlscacert": f"{self.tls}/ca.pem"}
+            config |= {f"tls{k}": f"{self.tls}/server-{k}.pem" for k in ("cert", "key")}
+        (folder / "daemon.json").write_text(json.dumps(config))
+        return [
+            "dockerd",
+            *("--config-file", f"{folder}/daemon.json"),
+            *("--data-root", f"{folder}/data"),
+            *("--exec-root", f"{folder}/exec"),
+            *("--pidfile", f"{folder}/docker.pid"),
+            *("--cgroup-parent", f"/{self.namespace}"),
+            *("--exec-opt", "native.cgroupdriver=cgroupfs"),
+            *("--shutdown-timeout", "2"),
+            *self.flags,
+        ]
+
+    def start(self) -> PrivateEngine:
+        """Start the daemon and wait until it answers."""
+        first = not (NETNS / self.namespace).exists()
+        if first:
+            _run("ip", "netns", "add", self.namespace)
+            self.inside("ip", "link", "set", "lo", "up")
+            self.inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        for left in ("docker.pid", "docker.sock"):  # what a killed daemon left behind
+            (self.folder / left).unlink(missing_ok=True)
+        # nsenter, not "ip netns exec": that remounts /sys and hides the cgroups from dockerd
+        command = ["nsenter", f"--net={NETNS / self.namespace}", *self._command()]
+        env = {**os.environ, "PATH": self._path(), "HOME": str(self.folder)}
+        passed: tuple[int, ...] = ()
+        if self.tls:
+            # A listener of the host's namespace, handed over as systemd would
+            if self._listener is None:
+                self._listener = socket.create_server(("127.0.0.1", 0))
+                self.tls_url = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+            passed = (self._listener.fileno(),)
+            hand_over = f'exec 3<&{passed[0]}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+            command = ["bash", "-c", hand_over, "bash", *command]
+        with open(self.folder / "log", "ab") as log:
+            self._daemon = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=env,
+                pass_fds=passed,
+                start_new_session=True,
+            )
+        self._wait_until_up()
+        if first and self.image:
+            self.load_image()
+        return self
+
+    def _wait_until_up(self, timeout: float = 60) -> None:
+        assert self._daemon
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline and self._daemon.poll() is None:
+            with contextlib.suppress(OSError, http.client.HTTPException, RuntimeError):
+                if self.api("GET", "/_ping") == "OK":
+                    return
+            time.sleep(0.03)
+        tail = (self.folder / "log").read_text(errors="replace")[-2000:]
+        self.close()
+        raise EngineMissing(f"the private engine does not start:\n{tail}")
+
+    def inside(self, *command: str) -> None:
+        """Run a command in the engine's network namespace."""
+        _run("nsenter", f"--net={NETNS / self.namespace}", *command)
+
+    def api(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        """One call of the Engine API: decoded JSON, text, or a RuntimeError."""
+        raw = isinstance(body, bytes)
+        headers = {"Content-Type": "application/x-tar" if raw else "application/json"}
+        target = f"{path}?{urlencode(query)}" if query else path
+        data = body if raw or body is None else json.dumps(body).encode()
+        with contextlib.closing(UnixConnection(self.socket, timeout=120)) as connection:
+            connection.request(method, target, data, headers)
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path}: {answer.status} {text.strip()}")
+        if answer.headers.get_content_type() == "application/json" and text:
+            with contextlib.suppress(json.JSONDecodeError):  # several objects: a progress stream
+                return json.loads(text)
+        return text
+
+    def load_image(self, tag: str = IMAGE) -> None:
+        """Import an image made of Debian's busybox-static."""
+        repo, _, version = tag.partition(":")
+        changes = 'CMD ["sh"]', "ENV PATH=/bin:/sbin:/usr/bin:/usr/sbin"
+        joined = "&".join(f"changes={quote(change)}" for change in changes)
+        path = f"/images/create?fromSrc=-&repo={repo}&tag={version}&{joined}"
+        said = self.api("POST", path, busybox_tar())
+        if '"error"' in said:
+            raise RuntimeError(f"importing {tag}: {said}")
+
+    def run(
+        self,
+        command: str | list[str] = "sleep 100000",
+        name: str | None = None,
+        *,
+        labels: dict[str, str] | None = None,
+        config: dict[str, Any] | None = None,
+        **host_config: Any,
+    ) -> str:
+        """Create and start a container of `IMAGE`, as ``docker run -d`` does; its full id.
+
+        ``config`` holds more fields of the create body, ``host_config`` those of its HostConfig.
+        It stops at once (StopSignal is SIGKILL unless ``config`` says otherwise), since a plain
+        ``sleep`` as process 1 ignores SIGTERM and would take 10 seconds.
+        """
+        body = {
+            "Image": IMAGE,
+            "StopSignal": "SIGKILL",
+            "Cmd": shlex.split(command) if isinstance(command, str) else command,
+            "Labels": labels or {},
+            "HostConfig": host_config,
+            **(config or {}),
+        }
+        made = self.api("POST", "/containers/create", body, **({"name": name} if name else {}))
+        self.api("POST", f"/containers/{made['Id']}/start")
+        return str(made["Id"])
+
+    def fill(self, count: int, *, prefix: str = "busy", workers: int = 4) -> list[str]:
+        """Start many sleeping containers; their ids."""
+        with ThreadPoolExecutor(workers) as pool:
+            names = [f"{prefix}-{i:04}" for i in range(count)]
+            return list(pool.map(lambda name: self.run("sleep 100000", name), names))
+
+    def remove_all(self) -> None:
+        """Remove every container, volume and network that somebody made."""
+        for one in self.api("GET", "/containers/json", all="1"):
+            with contextlib.suppress(RuntimeError):  # one that removes itself
+                self.api("DELETE", f"/containers/{one['Id']}", force="1", v="1")
+        self.api("POST", "/networks/prune")
+        for volume in self.api("GET", "/volumes").get("Volumes") or []:
+            self.api("DELETE", f"/volumes/{volume['Name']}")
+
+    def kill(self) -> None:
+        """``kill -9`` dockerd; containers live on, pid file and socket stay."""
+        assert self._daemon
+        self._daemon.kill()
+        self._daemon.wait()
+        self._await_containerd()
+
+    def _await_containerd(self) -> None:
+        """Wait until the killed daemon's containerd is gone too: a new daemon would adopt it."""
+        pid_file = self.folder / "exec/containerd/containerd.pid"
+        with contextlib.suppress(OSError, ValueError):
+            process = Path(f"/proc/{int(pid_file.read_text())}")
+            for _ in range(100):
+                if not process.exists():
+                    pid_file.unlink()
+                    return
+                time.sleep(0.02)
+
+    def pause(self) -> None:
+        """Stop dockerd in its tracks: it still accepts connections and never answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Stop the daemon cleanly, if it still runs, and start it again on the same data."""
+        assert self._daemon
+        self._daemon.send_signal(signal.SIGCONT)
+        self._daemon.terminate()
+        try:
+            self._daemon.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.start()
+
+    def close(self) -> None:
+        """End the engine and remove all it made."""
+        erase(self.folder)
+        if self._daemon:
+            self._daemon.wait()
+        if self._listener:
+            self._listener.close()
+
+
+def check_machine(daemon: str | None) -> None:
+    """Raise `EngineMissing` where no private engine can run."""
+    if os.geteuid() != 0:
+        raise EngineMissing("a private engine needs root")
+    if daemon is None:
+        raise EngineMissing("dockerd is not installed (Debian: apt-get install docker.io)")
+    for tool, package in {
+        "ip": "iproute2",
+        "nsenter": "util-linux",
+        "iptables": "iptables",
+        "busybox": "busybox-static",
+    }.items():
+        if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
+            raise EngineMissing(f"{tool} is not installed (Debian: apt-get install {package})")
+
+
+def busybox_tar() -> bytes:
+    """Root filesystem of a small image: busybox and a link for each of its commands."""
+    program = shutil.which("busybox") or ""
+    listed = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+
+        def add(name: str, kind: bytes, *, mode: int = 0o755, link: str = "", data: bytes = b""):
+            member = tarfile.TarInfo(name)
+            member.type, member.mode, member.linkname = kind, mode, link
+            member.size, member.mtime = len(data), 1_700_000_000
+            tar.addfile(member, io.BytesIO(data))
+
+        for folder in [
+            "bin",
+            "dev",
+            "etc",
+            "home",
+            "proc",
+            "root",
+            "sbin",
+            "sys",
+            "usr",
+            "usr/bin",
+            "usr/sbin",
+            "var",
+            "var/www",
+        ]:
+            add(folder, tarfile.DIRTYPE)
+        add("tmp", tarfile.DIRTYPE, mode=0o1777)
+        add("bin/busybox", tarfile.REGTYPE, data=Path(program).read_bytes())
+        for command in listed.split():
+            if command != "busybox":
+                add(f"bin/{command}", tarfile.SYMTYPE, mode=0o777, link="busybox")
+        add("usr/bin/env", tarfile.SYMTYPE, mode=0o777, link="/bin/env")
+        users = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+        add("etc/passwd", tarfile.REGTYPE, mode=0o644, data=users)
+        add("etc/group", tarfile.REGTYPE, mode=0o644, data=b"root:x:0:\nnogroup:x:65534:\n")
+    return buffer.getvalue()
+
+
+def make_certificates(folder: Path, *names: str) -> Path:
+    """A fresh authority with certificates for an engine and its client, in ``folder``.
+
+    Files are named as DOCKER_CERT_PATH wants them (ca.pem, cert.pem, key.pem), the engine's
+    server-cert.pem and server-key.pem. ``names`` are subjectAltName entries; default localhost.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    allowed = ",".join(names or ("DNS:localhost", "IP:127.0.0.1"))
+
+    def openssl(*words: str) -> None:
+        _run("openssl", *words, cwd=folder)
+
+    key = ("-newkey", "rsa:2048", "-nodes")
+    ca = ("-keyout", "ca-key.pem", "-out", "ca.pem", "-days", "30", "-subj", "/CN=opskit tests")
+    openssl("req", "-x509", *key, *ca)
+    for prefix, subject, extension in (
+        ("server-", "engine", f"subjectAltName={allowed}\nextendedKeyUsage=serverAuth"),
+        ("", "client", "extendedKeyUsage=clientAuth"),
+    ):
+        (folder / "extension").write_text(extension)
+        files = ("-keyout", f"{prefix}key.pem", "-out", "request", "-subj", f"/CN={subject}")
+        openssl("req", "-new", *key, *files)
+        sign = ("-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "30")
+        out = ("-out", f"{prefix}cert.pem", "-extfile", "extension")
+        openssl("x509", "-req", "-in", "request", *sign, *out)
+    for left in ("extension", "request", "ca.srl"):
+        (folder / left).unlink(missing_ok=True)
+    return folder
+
+
+def erase(folder: Path) -> None:
+    """End every process of the engine in ``folder``; remove mounts, namespace, cgroups, files."""
+    namespace = folder.name
+    for _ in range(100):
+        living = _processes(namespace)
+        if not living:
+            break
+        for pid in living:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    with open("/proc/self/mounts") as mounts:
+        points = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{folder}/")]
+    for point in sorted(points, reverse=True):
+        subprocess.run(["umount", "-l", point], check=False, capture_output=True)
+    if (NETNS / namespace).exists():
+        subprocess.run(["ip", "netns", "del", namespace], check=False, capture_output=True)
+    for parent in (CGROUPS / namespace, *CGROUPS.glob(f"*/{namespace}")):
+        for path in (*sorted(parent.rglob("*/"), reverse=True), parent):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processes(namespace: str) -> list[int]:
+    """Living processes in the engine's network namespace or below its cgroup."""
+    inode = 0
+    with contextlib.suppress(OSError):
+        inode = (NETNS / namespace).stat().st_ino
+    if inode == os.stat("/proc/self/ns/net").st_ino:  # never: that would be everybody
+        inode = 0
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{entry}/stat").read_text()
+            if status.rpartition(")")[2].split()[0] == "Z":
+                continue
+            inside = inode and os.stat(f"/proc/{entry}/ns/net").st_ino == inode
+            if inside or f"/{namespace}/" in Path(f"/proc/{entry}/cgroup").read_text():
+                found.append(int(entry))
+    return found
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
+    if done.returncode:
+        raise EngineMissing(f"{shlex.join(command)}: {done.stderr.strip()}")
+
+
+class _Reaper:
+    """A process that erases this process's engines once this process is gone, however it ended."""
+
+    def __init__(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="opskit-"))
+        self.owner = os.getpid()
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-ES", __file__, str(self.base)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.pipe: IO[bytes] | None = self.process.stdin  # closes when this process ends
+
+
+_reaper: _Reaper | None = None
+
+
+def _new_folder(name: str) -> Path:
+    global _reaper  # noqa: PLW0603  one for the process
+    if _reaper is None or _reaper.owner != os.getpid():
+        _reaper = _Reaper()
+    return Path(tempfile.mkdtemp(prefix=f"opskit-{name}-", dir=_reaper.base))
+
+
+def _reap(base: Path) -> None:
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    for folder in base.iterdir():
+        erase(folder)
+    base.rmdir()
+
+
+if __name__ == "__main__":
+    _reap(Path(sys.argv[1]))

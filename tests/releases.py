@@ -1,0 +1,93 @@
+"""Other Docker releases, and Podman, to run the live tests on."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from .engines import EngineMissing, PrivateEngine
+
+__all__ = ["RELEASES", "PodmanEngine", "engine_of", "unpack"]
+
+# Debian's suites that carry them; sid moves on, so its version is only the newest 28 or later
+RELEASES = {"20.10": "bookworm", "26.1": "trixie", "28.5": "sid", "podman": ""}
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def engine_of(release: str | None, name: str, **options: Any) -> PrivateEngine:
+    """A private engine of the release; of the installed Docker when None."""
+    if release == "podman":
+        return PodmanEngine(name, **options)
+    if release is None or os.environ.get("OPSKIT_DOCKER_ROOT"):
+        return PrivateEngine(name, **options)
+    return PrivateEngine(name, root=unpack(release), **options)
+
+
+def unpack(release: str) -> Path:
+    """Unpack a release's Debian packages beside the system, once; the folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "opskit"
+    done = cache / f"docker-{release}"
+    if done.exists():
+        return done
+    if not Path(KEYRING).exists() or not shutil.which("apt-get"):
+        raise EngineMissing(
+            f"Docker {release} is unpacked from Debian's packages; this is no Debian"
+        )
+    work = cache / f"unpacking-{release}-{os.getpid()}"
+    for folder in ("lists/partial", "archives/partial", "debs", "root"):
+        (work / folder).mkdir(parents=True, exist_ok=True)
+    mirror = "http://deb.debian.org/debian"
+    (work / "sources").write_text(f"deb [signed-by={KEYRING}] {mirror} {RELEASES[release]} main\n")
+    (work / "conf").write_text(
+        f'Dir::State::lists "{work}/lists";\nDir::Cache::archives "{work}/archives";\n'
+        f'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n'
+        f'Dir::Etc::sourcelist "{work}/sources";\nDir::Etc::sourceparts "/dev/null";\n'
+        'APT::Sandbox::User "root";\n'
+    )
+    env = {**os.environ, "APT_CONFIG": str(work / "conf")}
+    try:
+        for command in (
+            ["apt-get", "-qq", "update"],
+            ["apt-get", "-qq", "download", "docker.io", "containerd"],
+        ):
+            subprocess.run(
+                command, env=env, cwd=work / "debs", check=True, capture_output=True, text=True
+            )
+        for package in (work / "debs").glob("*.deb"):
+            subprocess.run(["dpkg", "-x", package, work / "root"], check=True)
+    except subprocess.CalledProcessError as error:
+        raise EngineMissing(f"unpacking Docker {release}: {error.stderr or error}") from error
+    (work / "root").rename(done)
+    shutil.rmtree(work)
+    return done
+
+
+class PodmanEngine(PrivateEngine):
+    """Podman's Docker API in place of a dockerd, in the same kind of private surroundings."""
+
+    kind = "podman"
+
+    def daemon_path(self) -> str | None:
+        return shutil.which("podman")
+
+    def _command(self) -> list[str]:
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        settings = {
+            "containers": {"default_ulimits": [f"nofile={files}:{files}", "nproc=32768:32768"]},
+            "engine": {"cgroup_manager": "cgroupfs", "events_logger": "file", "runtime": "runc"},
+            "network": {"firewall_driver": "iptables"},
+        }
+        written = [
+            f"[{table}]\n" + "".join(f"{key} = {json.dumps(v)}\n" for key, v in values.items())
+            for table, values in settings.items()
+        ]
+        (self.folder / "containers.conf").write_text("\n".join(written))
+        storage = ("--root", f"{self.folder}/data", "--runroot", f"{self.folder}/run")
+        serve = ("system", "service", "--time", "0", self.url)
+        conf = f"CONTAINERS_CONF={self.folder}/containers.conf"
+        return ["env", conf, "podman", *storage, "--cgroup-manager", "cgroupfs", *serve]
