@@ -1,1 +1,92 @@
 """One object for one Docker Engine: its methods are the Engine API's own words."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from opskit.address import Address, resolve
+from opskit.engine.base import RawEngine
+from opskit.errors import EngineNotFound
+
+__all__ = ["Engine", "connect"]
+
+
+class Engine(RawEngine):
+    """A Docker Engine: raw calls, tables, live streams. Made by `opskit.connect`."""
+
+
+def connect(
+    address: str | Address | None = None,
+    *,
+    cassette: str | Path | None = None,
+    api_version: str | None = None,
+    timeout: float = 60.0,
+    read_only: bool = False,
+    **replay: Any,
+) -> Engine:
+    """Connect to an engine, live or from a cassette.
+
+    Parameters
+    ----------
+    address : str, optional
+        ``unix:///path``, ``tcp://host:port``, ``ssh://user@host``, a socket's path, or a docker
+        context's name. Without it the choice is the docker CLI's: ``DOCKER_HOST``,
+        ``DOCKER_CONTEXT``, the current context, the local socket (rootless ones too).
+    cassette : path, optional
+        Replay this cassette instead of speaking to an engine.
+    api_version : str, optional
+        Speak this API version instead of the newest that both sides know.
+    timeout : float
+        Seconds to wait for an answer.
+    read_only : bool
+        Refuse every request but GET and HEAD before it is sent.
+    **replay
+        With ``cassette``: what `opskit.replay` takes.
+
+    Returns
+    -------
+    Engine
+        Reached once (``HEAD /_ping``), its API version agreed. Also a context manager.
+
+    Raises
+    ------
+    EngineNotFound, PermissionDenied, EngineUnresponsive, TLSError, AddressError, VersionMismatch
+    """
+    if cassette is not None:
+        return _from_cassette(cassette, api_version, timeout, read_only, **replay)
+    engine = Engine(resolve(address), api_version=api_version, timeout=timeout, read_only=read_only)
+    try:
+        _ = engine.api_version
+    except EngineNotFound:
+        engine.close()
+        fallback = _notebook_cassette() if address is None else None
+        if fallback is None:
+            raise
+        return _from_cassette(fallback, api_version, timeout, read_only)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def _notebook_cassette() -> Path | None:
+    found: Path | None = importlib.import_module("opskit.lab").notebook_cassette()
+    return found
+
+
+def _from_cassette(
+    path: str | Path, api_version: str | None, timeout: float, read_only: bool, **replay: Any
+) -> Engine:
+    served = importlib.import_module("opskit.wire.session").open_cassette(path, **replay)
+    try:
+        engine = Engine(
+            resolve(served.address), api_version=api_version, timeout=timeout, read_only=read_only
+        )
+        _ = engine.api_version
+    except BaseException:
+        served.close()
+        raise
+    engine._on_close.append(served.close)
+    return engine

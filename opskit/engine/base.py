@@ -1,0 +1,374 @@
+"""Raw calls to one engine: the address, the API version, and requests with decoded answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from opskit.address import Address
+from opskit.api import versions
+from opskit.dial import connection_error
+from opskit.engine.replies import api_error, decode
+from opskit.engine.target import body_of, target_of
+from opskit.errors import APIError, EngineError, VersionMismatch
+from opskit.transport import Reply, Stream, Transport
+
+if TYPE_CHECKING:
+    import socket
+
+    import docker
+    import pandas as pd
+    import requests
+
+__all__ = ["RawEngine"]
+
+_Frame = TypeVar("_Frame", bound="pd.DataFrame")
+
+
+class RawEngine:
+    """One Docker Engine at one address. Made by `opskit.connect`.
+
+    Connections are kept alive; an engine that was away is reached again by the next call.
+
+    Parameters
+    ----------
+    address : Address
+        Where the engine is.
+    api_version : str, optional
+        Spoken instead of the negotiated one.
+    timeout : float
+        Seconds to wait for an answer, for calls that name none.
+    read_only : bool
+        Refuse every request but GET and HEAD before it is sent.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        api_version: str | None = None,
+        timeout: float = 60.0,
+        read_only: bool = False,
+    ) -> None:
+        self.where = address
+        self.timeout = timeout
+        self.read_only = read_only
+        self._wanted = api_version.removeprefix("v") if api_version else None
+        self._version: str | None = None
+        self._about: dict[str, Any] | None = None
+        self._transport = Transport(address, timeout)
+        self._prefix = address.path if address.scheme == "tcp" else ""
+        self._lock = threading.RLock()
+        self._adapter: Any = None
+        self._session: requests.Session | None = None
+        self._sdk: docker.DockerClient | None = None
+        self._on_close: list[Callable[[], None]] = []
+
+    @property
+    def address(self) -> str:
+        """The engine's address as ``DOCKER_HOST`` would hold it."""
+        return self.where.url
+
+    @property
+    def api_version(self) -> str:
+        """The API version spoken: the newest that both sides know, or the one asked for.
+
+        Raises
+        ------
+        VersionMismatch
+            The two have none in common.
+        """
+        if self._version is None:
+            with self._lock:
+                self._version = self._negotiate()
+        return self._version
+
+    @property
+    def engine_version(self) -> str:
+        """The engine's release, such as ``"28.5.2"`` (endpoint ``GET /version``, asked once)."""
+        return str(self._describe().get("Version", ""))
+
+    def _describe(self) -> dict[str, Any]:
+        if self._about is None:
+            about = self._call("GET", self._prefix + "/version")
+            self._about = about if isinstance(about, dict) else {}
+        return self._about
+
+    def _negotiate(self) -> str:
+        reply = self._transport.exchange("HEAD", self._prefix + "/_ping")
+        newest = reply.headers.get("api-version", "")
+        if not newest:  # a proxy that hides /_ping or its headers
+            newest = str(self._describe().get("ApiVersion", ""))
+        key = versions.version_key
+        if self._wanted is None and key(newest) <= key(versions.NEWEST):
+            return newest
+        oldest = str(self._describe().get("MinAPIVersion", ""))
+        if self._wanted is None:
+            return versions.negotiate(newest, oldest)
+        if key(self._wanted) > key(newest) or (oldest and key(self._wanted) < key(oldest)):
+            raise VersionMismatch(
+                f"the engine at {self.address} speaks API {oldest} to {newest}, not {self._wanted}",
+                "leave api_version out to negotiate, or name one in that range",
+                status=400,
+                message=f"API version {self._wanted} asked for",
+                request="HEAD /_ping",
+            )
+        return self._wanted
+
+    def get(self, path: str, *, timeout: float | None = None, **query: Any) -> Any:
+        """GET ``path`` and give the decoded answer.
+
+        Parameters
+        ----------
+        path : str
+            With or without ``/v1.NN``; without, the negotiated version is put in front.
+        timeout : float, optional
+            Seconds to wait for the answer.
+        **query
+            Query parameters: None is left out, booleans become ``true`` and ``false``, a mapping
+            becomes JSON (scalar values of ``filters`` become lists), a list repeats the parameter.
+
+        Returns
+        -------
+        object
+            JSON decoded; several JSON documents as a list; text as str, other content as bytes,
+            no content as None.
+
+        Raises
+        ------
+        APIError
+            The engine answered with an error; `NotFound`, `Conflict`, `Forbidden` where it fits.
+        EngineError
+            The engine could not be reached, or its answer not be read.
+        """
+        return self._call("GET", self.target(path, query), timeout=timeout)
+
+    def head(self, path: str, *, timeout: float | None = None, **query: Any) -> dict[str, str]:
+        """HEAD ``path``: the response's headers, names in lower case."""
+        return self._reply("HEAD", self.target(path, query), timeout=timeout).headers
+
+    def post(
+        self, path: str, json: Any = None, *, timeout: float | None = None, **query: Any
+    ) -> Any:
+        """POST ``json`` to ``path`` and give the decoded answer. Parameters as for `get`."""
+        return self._call("POST", self.target(path, query), json, timeout=timeout)
+
+    def put(
+        self, path: str, json: Any = None, *, timeout: float | None = None, **query: Any
+    ) -> Any:
+        """PUT ``json`` (or bytes) to ``path`` and give the decoded answer."""
+        return self._call("PUT", self.target(path, query), json, timeout=timeout)
+
+    def delete(self, path: str, *, timeout: float | None = None, **query: Any) -> Any:
+        """DELETE ``path`` and give the decoded answer."""
+        return self._call("DELETE", self.target(path, query), timeout=timeout)
+
+    def get_many(
+        self, paths: Sequence[str], *, timeout: float | None = None
+    ) -> list[Any | APIError]:
+        """GET many paths pipelined on a kept-alive connection.
+
+        Returns
+        -------
+        list
+            One decoded answer a path, in their order; where the engine answered with an error,
+            the `APIError` stands in its place.
+        """
+        targets = [self.target(path, {}) for path in paths]
+        replies = self._transport.pipeline(targets, timeout=timeout)
+        return [
+            api_error(reply, f"GET {target}", self.address)
+            if reply.status >= 400
+            else decode(reply.body, reply.headers.get("content-type", ""), f"GET {target}")
+            for target, reply in zip(targets, replies, strict=True)
+        ]
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+        timeout: float | None = None,
+        check: bool = True,
+    ) -> requests.Response:
+        """Send any request and give the bare ``requests.Response``, streaming included.
+
+        Parameters
+        ----------
+        method, path, params, json, data, headers, stream
+            As in requests; ``data`` may be an iterable of bytes, sent as it comes.
+        timeout : float, optional
+            Seconds between bytes.
+        check : bool
+            Raise `APIError` for statuses from 400.
+        """
+        import requests
+
+        target = self.target(path, params or {}, prefix="")
+        self._guard(method, target)
+        wait = self.timeout if timeout is None else timeout
+        try:
+            response = self._requests().request(
+                method,
+                "http+docker://localhost" + target,
+                data=data,
+                json=json,
+                headers=dict(headers or {}),
+                stream=stream,
+                timeout=wait,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise self._requests_error(error, wait) from error
+        if check and response.status_code >= 400:
+            lower = {name.lower(): value for name, value in response.headers.items()}
+            reply = Reply(response.status_code, response.reason, lower, response.content)
+            raise api_error(reply, f"{method} {target}", self.address)
+        return response
+
+    def _requests_error(self, error: BaseException, wait: float) -> EngineError:
+        cause: BaseException | None = error
+        seen = []
+        while cause is not None and cause not in seen:
+            if isinstance(cause, EngineError | OSError) and not hasattr(cause, "request"):
+                return connection_error(self.where, cause, wait)
+            seen.append(cause)
+            nested = [arg for arg in cause.args if isinstance(arg, BaseException)]
+            cause = cause.__cause__ or cause.__context__ or (nested[0] if nested else None)
+        if "timed out" in str(error).lower():
+            return connection_error(self.where, TimeoutError(), wait)
+        return connection_error(self.where, ConnectionResetError(str(error)), wait)
+
+    def open_stream(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        **query: Any,
+    ) -> Stream:
+        """Open a response that is read as it arrives, on a connection of its own.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds of silence after which `EngineUnresponsive` is raised; None waits for ever.
+
+        Returns
+        -------
+        opskit.transport.Stream
+            Iterate for bytes or over ``.lines()``; ``.close()`` from any thread ends it.
+        """
+        target = self.target(path, query)
+        self._guard(method, target)
+        body, sent = body_of(json)
+        stream = self._transport.stream(
+            method, target, body=body, headers=[*sent, *(headers or {}).items()], timeout=timeout
+        )
+        if stream.status >= 400:
+            reply = Reply(stream.status, "", stream.headers, stream.read())
+            raise api_error(reply, f"{method} {target}", self.address)
+        return stream
+
+    def dial(self) -> socket.socket:
+        """A connected socket to the engine (TLS and ssh done), the caller's to use and close."""
+        return self._transport.dial()
+
+    def target(self, path: str, query: Mapping[str, Any], *, prefix: str | None = None) -> str:
+        """The request target: base path, API version, path and encoded query."""
+        lead = self._prefix if prefix is None else prefix
+        return lead + target_of(path, query, lambda: self.api_version)
+
+    @property
+    def sdk(self) -> docker.DockerClient:
+        """A ``docker.DockerClient`` on the same address and API version, its connections reused."""
+        if self._sdk is None:
+            from opskit import adapter
+
+            self._sdk = adapter.sdk(self._mounted(), self.api_version, self.timeout)
+        return self._sdk
+
+    def _mounted(self) -> Any:
+        if self._adapter is None:
+            from opskit import adapter
+
+            self._adapter = adapter.EngineAdapter(
+                self.where, timeout=self.timeout, read_only=self.read_only
+            )
+        return self._adapter
+
+    def _requests(self) -> requests.Session:
+        if self._session is None:
+            from opskit import adapter
+
+            self._session = adapter.session(self._mounted())
+        return self._session
+
+    def _guard(self, method: str, target: str) -> None:
+        if self.read_only and method not in ("GET", "HEAD"):
+            from opskit.adapter import read_only_error
+
+            raise read_only_error(method, target)
+
+    def _reply(
+        self, method: str, target: str, json: Any = None, *, timeout: float | None = None
+    ) -> Reply:
+        self._guard(method, target)
+        body, headers = body_of(json)
+        reply = self._transport.exchange(
+            method, target, body=body, headers=headers, timeout=timeout
+        )
+        if reply.status >= 400:
+            raise api_error(reply, f"{method} {target}", self.address)
+        return reply
+
+    def _call(
+        self, method: str, target: str, json: Any = None, *, timeout: float | None = None
+    ) -> Any:
+        reply = self._reply(method, target, json, timeout=timeout)
+        kind = reply.headers.get("content-type", "")
+        return decode(reply.body, kind, f"{method} {target}")
+
+    def stamp(self, frame: _Frame, request: str) -> _Frame:
+        """Note in ``frame.attrs`` where its rows came from: engine, API version, request, time."""
+        frame.attrs.update(
+            engine=self.address,
+            api_version=self.api_version,
+            request=request,
+            time=datetime.now(UTC).isoformat(),
+        )
+        return frame
+
+    def close(self) -> None:
+        """Close what this engine holds open. It connects again when it is used again."""
+        self._transport.close()
+        if self._adapter is not None:
+            self._adapter.close()
+        while self._on_close:
+            self._on_close.pop()()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        mode = ", read-only" if self.read_only else ""
+        version = f", API {self._version}" if self._version else ""
+        return f"<Engine {self.address}{version}{mode}>"

@@ -1,0 +1,121 @@
+"""What an engine answered: decoded, or turned into an error that says what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from opskit.errors import (
+    APIError,
+    BadResponse,
+    Conflict,
+    Forbidden,
+    NoRecordedMatch,
+    NotFound,
+    VersionMismatch,
+)
+from opskit.transport import Reply
+
+__all__ = ["api_error", "decode", "decode_lines"]
+
+_PROXY = "ask whoever runs the proxy to allow it, or connect to the engine directly"
+
+
+def decode(body: bytes, content_type: str, request: str) -> Any:
+    """JSON to objects, text to str, nothing to None, anything else as bytes.
+
+    Raises
+    ------
+    BadResponse
+        The content claims to be JSON and is not, or is a web page.
+    """
+    if not body:
+        return None
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            documents = decode_lines(body)
+            if documents is not None:
+                return documents
+            raise BadResponse(
+                f"the answer to {request} is not complete JSON: {error}; it ends {body[-40:]!r}",
+                "is a proxy in between cutting it? ask again, or ask the engine directly",
+            ) from None
+    if kind == "text/html":
+        raise BadResponse(
+            f"the answer to {request} is a web page: {_text_of(body)[:120]!r}",
+            "is the address that of a Docker Engine, not of a proxy or another server?",
+        )
+    if kind.startswith("text/"):
+        return body.decode("utf-8", "replace")
+    return body
+
+
+def decode_lines(body: bytes) -> list[Any] | None:
+    """Several JSON documents, one a line; None where a line is not one."""
+    try:
+        return [orjson.loads(line) for line in body.splitlines() if line.strip()]
+    except orjson.JSONDecodeError:
+        return None
+
+
+def api_error(reply: Reply, request: str, address: str) -> APIError:
+    """The error that a response of status 400 and above stands for."""
+    message = _message(reply)
+    kind: type[APIError] = APIError
+    remedy = ""
+    if reply.headers.get("x-opskit-error") == "no-recorded-match":
+        kind = NoRecordedMatch
+        remedy = "record the call too, or make the call that was recorded"
+    elif reply.status == 404:
+        kind = NotFound
+        page = "page not found" in message
+        remedy = (
+            "this engine has no such endpoint: see opskit.api.endpoints() for when it came"
+            if page
+            else "check the name: engine.containers(all=True), .images(), .networks() … list them"
+        )
+    elif reply.status == 409:
+        kind, remedy = Conflict, "the object's name or state is in the way: look at it first"
+    elif reply.status == 403:
+        kind, remedy = Forbidden, _forbidden(request)
+    elif re.search(r"client version [\d.]+ is too (new|old)", message):
+        kind = VersionMismatch
+        remedy = "leave api_version out to negotiate, or ask for one that the engine names"
+    elif reply.status in (502, 503, 504) and "html" in reply.headers.get("content-type", ""):
+        remedy = "the proxy in front of the engine does not reach it: is the engine running?"
+    elif reply.status >= 500:
+        remedy = "the engine's own log says more"
+    elif reply.status == 400:
+        remedy = "check the call's parameters"
+    what = f"{request} at {address}: {reply.status} {message}"
+    return kind(what, remedy, status=reply.status, message=message, request=request)
+
+
+def _message(reply: Reply) -> str:
+    if reply.body[:1] == b"{":
+        try:
+            value = orjson.loads(reply.body)
+            return str(value.get("message") or value.get("cause") or value)
+        except orjson.JSONDecodeError:
+            pass
+    return _text_of(reply.body) or reply.reason or "(no message)"
+
+
+def _text_of(body: bytes) -> str:
+    text = body[:4000].decode("utf-8", "replace")
+    if "<html" in text.lower():
+        text = re.sub(r"<[^>]*>", " ", text)
+    return " ".join(text.split())[:1000]
+
+
+def _forbidden(request: str) -> str:
+    path = re.sub(r"^\w+ (/v[\d.]+)?/", "", request)
+    section = re.split(r"[/?]", path)[0]
+    method = request.partition(" ")[0]
+    allow = f"{section.upper()}=1" + ("" if method in ("GET", "HEAD") else " and POST=1")
+    return f"a socket proxy refused it; docker-socket-proxy allows it with {allow}. Else {_PROXY}"

@@ -1,0 +1,170 @@
+"""A response read as it arrives: events, stats, logs, progress, and hijacked connections."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from types import TracebackType
+
+import httptools
+
+from opskit.address import Address
+from opskit.dial import connection_error
+from opskit.errors import EngineLost, EngineUnresponsive
+from opskit.response import READ_SIZE, ResponseParser
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """A response read as it arrives. Iterating gives bytes the moment the engine sends them.
+
+    Attributes
+    ----------
+    status : int
+        The response's status.
+    headers : dict of str to str
+        Names in lower case.
+
+    Raises
+    ------
+    EngineLost
+        While iterating, when the engine ends the stream in the middle of a message.
+    EngineUnresponsive
+        While iterating, when nothing arrives for ``timeout`` seconds (None waits for ever).
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        address: Address,
+        *,
+        head_timeout: float = 60.0,
+        timeout: float | None = None,
+    ) -> None:
+        self._sock = sock
+        self._address = address
+        self._parser = ResponseParser()
+        self._closed = False
+        self._complete = False
+        self._timeout = timeout
+        sock.settimeout(head_timeout)
+        self._read_head(head_timeout)
+        self._raw = self.status == 101
+        self.hijacked = self._raw or "raw-stream" in self.headers.get("content-type", "")
+        sock.settimeout(timeout)
+
+    def _read_head(self, timeout: float) -> None:
+        parser = self._parser
+        while not parser.headed and not parser.replies:
+            data = self._sock.recv(READ_SIZE)
+            if not data:
+                raise EngineLost(
+                    f"the engine at {self._address} closed the connection before its answer",
+                    "did it stop or restart? the next call connects again",
+                )
+            self._feed(data)
+        reply = parser.replies[-1] if parser.replies else parser.reply
+        self.status, self.headers, self._reply = reply.status, reply.headers, reply
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            self._parser.replies.clear()
+            self._parser.headed = True
+            self._parser.chunks = [rest] if rest else []
+        except httptools.HttpParserError:
+            self._parser.feed(data, self._address)
+
+    def __iter__(self) -> Iterator[bytes]:
+        parser = self._parser
+        while not self._closed:
+            if parser.replies:
+                body = parser.replies[-1].body
+                parser.replies.clear()
+                self._complete = True
+                if body:
+                    yield body
+            if parser.chunks:
+                ready, parser.chunks = parser.chunks, []
+                yield from ready
+                continue
+            if self._complete:
+                break
+            data = self._receive()
+            if data is None:
+                break
+            if self._raw:
+                parser.chunks = [data]
+            else:
+                self._feed(data)
+        self.close()
+
+    def _receive(self) -> bytes | None:
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except TimeoutError:
+            self.close()
+            raise EngineUnresponsive(
+                f"the engine at {self._address} sent nothing for {self._timeout:g} s",
+                "is it hung or stopped? 'opskit doctor' looks closer; timeout=… waits longer",
+            ) from None
+        except (OSError, ValueError) as error:
+            if self._closed:
+                return None
+            self.close()
+            raise connection_error(self._address, error, self._timeout) from error
+        if data:
+            return data
+        if self._closed or self._raw or self._parser.until_close:
+            return None
+        self.close()
+        raise EngineLost(
+            f"the engine at {self._address} ended the stream in the middle",
+            "did it stop or restart? open the stream again",
+        )
+
+    def lines(self) -> Iterator[bytes]:
+        """The stream's lines, without their ends; a last line without an end is given too."""
+        rest = b""
+        for chunk in self:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    yield line.rstrip(b"\r")
+        if rest.strip():
+            yield rest
+
+    def read(self) -> bytes:
+        """All that is left, in one piece."""
+        return b"".join(self)
+
+    def send(self, data: bytes) -> None:
+        """Send to a hijacked connection."""
+        self._sock.sendall(data)
+
+    def end_sending(self) -> None:
+        """Half-close: the other side reads the end of file, this one goes on receiving."""
+        self._sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """End the stream, from any thread; a reader stops at once."""
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+            self._sock.close()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
