@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from opskit.address import Address
-from opskit.api import versions
+from opskit.api.versions import NEWEST, negotiate, version_key
 from opskit.dial import connection_error
 from opskit.engine.replies import api_error, decode
 from opskit.engine.target import body_of, target_of
@@ -102,12 +102,12 @@ class RawEngine:
         newest = reply.headers.get("api-version", "")
         if not newest:  # a proxy that hides /_ping or its headers
             newest = str(self._describe().get("ApiVersion", ""))
-        key = versions.version_key
-        if self._wanted is None and key(newest) <= key(versions.NEWEST):
+        key = version_key
+        if self._wanted is None and key(newest) <= key(NEWEST):
             return newest
         oldest = str(self._describe().get("MinAPIVersion", ""))
         if self._wanted is None:
-            return versions.negotiate(newest, oldest)
+            return negotiate(newest, oldest)
         if key(self._wanted) > key(newest) or (oldest and key(self._wanted) < key(oldest)):
             raise VersionMismatch(
                 f"the engine at {self.address} speaks API {oldest} to {newest}, not {self._wanted}",
