@@ -1,4 +1,4 @@
-"""The figures of the stats frame are the docker CLI's own, or missing: on what real engines said."""
+"""The figures of the stats frame are the docker CLI's own, or missing: on real samples."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The engine's answer nests what matters five levels deep, differs by cgroup version, platform and
 engine, and marks what it does not know by zeros, nulls, absent keys or 2**64 - 1. A `Reading` has
-the same nineteen integers always, with `UNKNOWN` where the engine did not say: 144 bytes, so that an
+the same nineteen integers always, `UNKNOWN` where the engine did not say: 144 bytes, so that an
 hour of two hundred containers fits in memory and numpy computes on a million of them at once.
 """
 
