@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from pandas.arrays import BooleanArray, FloatingArray, IntegerArray
 
-from opskit.times import to_ns
+from opskit.times import NS, to_ns
 
-__all__ = ["Column", "build", "instants"]
+__all__ = ["Column", "build", "epochs", "instants", "transpose"]
 
 # what pandas itself makes of strings: str with pandas 3, object before
 TEXT = pd.Series(["text"]).dtype
@@ -86,6 +86,19 @@ def instants(texts: Sequence[str | None]) -> np.ndarray[Any, np.dtype[np.int64]]
     except (ValueError, TypeError):
         pass
     return np.array([_instant(t) for t in texts], dtype="int64")
+
+
+def epochs(values: Sequence[Any]) -> list[int | None]:
+    """Seconds since the epoch, as lists tell times, or RFC 3339, as inspects do, to nanoseconds."""
+    return [
+        value * NS if type(value) is int else _instant(value) if isinstance(value, str) else None
+        for value in values
+    ]
+
+
+def transpose(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Tuples, one a row in the order of `names`, as the lists that `build` takes."""
+    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
 def _instant(text: Any) -> int:
