@@ -41,8 +41,8 @@ def unpack(release: str) -> Path:
     work = cache / f"unpacking-{release}-{os.getpid()}"
     for folder in ("lists/partial", "archives/partial", "debs", "root"):
         (work / folder).mkdir(parents=True, exist_ok=True)
-    mirror = "http://deb.debian.org/debian"
-    (work / "sources").write_text(f"deb [signed-by={KEYRING}] {mirror} {RELEASES[release]} main\n")
+    source = f"deb [signed-by={KEYRING}] {_mirror()} {RELEASES[release]} main\n"
+    (work / "sources").write_text(source)
     (work / "conf").write_text(
         f'Dir::State::lists "{work}/lists";\nDir::Cache::archives "{work}/archives";\n'
         f'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n'
@@ -65,6 +65,16 @@ def unpack(release: str) -> Path:
     (work / "root").rename(done)
     shutil.rmtree(work)
     return done
+
+
+def _mirror() -> str:
+    """The Debian mirror that this machine uses already."""
+    command = ("apt-get", "indextargets", "--format", "$(REPO_URI)")
+    chosen = ("Created-By: Packages", "Origin: Debian", "Label: Debian")
+    listed = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False).stdout
+    if not listed:
+        raise EngineMissing("apt knows no Debian mirror here (run apt-get update)")
+    return listed.split()[0]
 
 
 class PodmanEngine(PrivateEngine):
