@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import socket
 import ssl
@@ -136,8 +137,6 @@ def _start_remedy(address: Address) -> str:
 
 def _permission_remedy(path: str) -> str:
     try:
-        import grp
-
         group = grp.getgrgid(os.stat(path).st_gid).gr_name
     except (OSError, KeyError):
         folder = Path(path).parent

@@ -104,7 +104,7 @@ class RawEngine:
             newest = str(self._describe().get("ApiVersion", ""))
         key = version_key
         if self._wanted is None and key(newest) <= key(NEWEST):
-            return newest
+            return negotiate(newest)
         oldest = str(self._describe().get("MinAPIVersion", ""))
         if self._wanted is None:
             return negotiate(newest, oldest)
