@@ -39,11 +39,15 @@ class End(StrEnum):
 
 @dataclass(slots=True)
 class Body:
-    """A request's body: its bytes, or only digest and length (uploaded archives)."""
+    """A request's body: its bytes, or only digest and length (uploaded archives).
+
+    ``fingerprint`` is a digest of what an archive holds, whatever its members' order and times.
+    """
 
     data: bytes | None = b""
     sha256: str = ""
     length: int = 0
+    fingerprint: str = ""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,100 @@
+"""A request as what it asks for: two that differ only in writing have the same form."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+
+from opskit.cassette.model import Body
+
+__all__ = ["Form", "form"]
+
+_VERSION = re.compile(r"/v\d+(\.\d+)+(?=/|$)")
+_MASK = re.compile(r"\*{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a request asks for.
+
+    Attributes
+    ----------
+    method, version : str
+        ``version`` is the API version in the path, "" without one.
+    path : str
+        Decoded, without version.
+    query : tuple of (name, value)
+        Sorted; a value that is JSON is decoded, its lists of filter values sorted.
+    body : Any
+        Decoded JSON; else the text or bytes; for an upload its digest.
+    """
+
+    method: str
+    version: str
+    path: str
+    query: tuple[tuple[str, Any], ...]
+    body: Any
+
+    def key(self, *, strict_version: bool = False) -> bytes:
+        """Equal for requests that ask for the same."""
+        body = self.body
+        if isinstance(body, bytes):
+            body = body.decode("latin-1")
+        raw = orjson.dumps(
+            (self.method, self.version if strict_version else "", self.path, self.query, body),
+            option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
+        )
+        return raw if b"**" not in raw else re.sub(rb"\*{2,}", b"**", raw)
+
+
+def form(method: str, target: str, body: Body) -> Form:
+    """The form of a request."""
+    path, _, query = target.partition("?")
+    version = ""
+    if found := _VERSION.match(path):
+        version, path = found.group()[1:], path[found.end() :]
+    pairs = [(name, _query_value(value)) for name, value in parse_qsl(query, True)]
+    pairs.sort(key=lambda pair: (pair[0], repr(pair[1])))
+    return Form(method, version, unquote(path) or "/", tuple(pairs), _body(body))
+
+
+def _query_value(value: str) -> Any:
+    if value[:1] in "{[" and value:
+        try:
+            return _filters(orjson.loads(value))
+        except ValueError:
+            pass
+    return value
+
+
+def _filters(value: Any) -> Any:
+    """Filters hold sets: their lists have no order, ``{"a": true}`` is how old clients say it."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _choices(choice) for name, choice in value.items()}
+
+
+def _choices(choice: Any) -> Any:
+    if isinstance(choice, dict) and all(chosen is True for chosen in choice.values()):
+        return sorted(choice)
+    return sorted(choice, key=repr) if isinstance(choice, list) else choice
+
+
+def _body(body: Body) -> Any:
+    if body.data is None:
+        return f"upload {body.fingerprint or body.sha256}"
+    if body.data[:1] in b"{[" and body.data:
+        try:
+            return orjson.loads(body.data)
+        except ValueError:
+            pass
+    if not body.data:
+        return None
+    try:
+        return body.data.decode()
+    except UnicodeDecodeError:
+        return body.data

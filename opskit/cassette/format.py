@@ -1,0 +1,234 @@
+"""Cassette files: open one, write one.
+
+The name decides the format: ``.yaml`` and ``.yml`` for cassettes that people review, ``.jsonl``
+and ``.jsonl.gz`` for long ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast, overload
+
+from opskit.cassette import linesfile, yamlfile
+from opskit.cassette.blobs import BlobFolder
+from opskit.cassette.linesfile import Lines
+from opskit.cassette.model import Exchange, Request
+from opskit.cassette.records import (
+    Blob,
+    Record,
+    RecordError,
+    Spool,
+    decode,
+    decode_request,
+    encode,
+    spool_of,
+)
+from opskit.errors import CassetteError, CassetteFormatError
+
+__all__ = ["Cassette", "Exchanges", "load", "save", "write"]
+
+
+@dataclass
+class Cassette:
+    """Recorded exchanges and what is known about the recording.
+
+    Attributes
+    ----------
+    exchanges : Sequence[Exchange]
+        In the order in which their requests were made.
+    metadata : dict
+        Engine and API version, when, by what, what was redacted, counts.
+    path : Path or None
+        Where it was read from.
+    """
+
+    exchanges: Sequence[Exchange] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+
+class Exchanges(Sequence[Exchange]):
+    """The exchanges of a file, each read when it is asked for."""
+
+    def __init__(self, path: Path, source: Lines | tuple[list[Record], list[int]]) -> None:
+        self._path = path
+        self._source = source
+        self._blobs = BlobFolder(path).path
+
+    def __len__(self) -> int:
+        return len(self._source if isinstance(self._source, Lines) else self._source[0])
+
+    @overload
+    def __getitem__(self, index: int) -> Exchange: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Exchange]: ...
+    def __getitem__(self, index: int | slice) -> Exchange | Sequence[Exchange]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        if isinstance(self._source, Lines):
+            record = self._source.record(index)
+        else:
+            record = self._source[0][index]
+        try:
+            return decode(record, self._blobs, index + 1)
+        except RecordError as error:
+            raise self._wrong(index, error) from error
+
+    def requests(self) -> Iterator[Request]:
+        """The requests alone: quick, because no answer is read."""
+        for index in range(len(self)):
+            yield self.request(index)
+
+    def request(self, index: int) -> Request:
+        """One request alone."""
+        if isinstance(self._source, Lines):
+            record = self._source.head(index)
+        else:
+            record = self._source[0][index]
+        try:
+            request = decode_request(record)
+        except RecordError as error:
+            raise self._wrong(index, error) from error
+        if not record.get("opskit"):
+            request.order = 4 * index + 1
+        return request
+
+    def _wrong(self, index: int, error: RecordError) -> CassetteFormatError:
+        line = index + 2 if isinstance(self._source, Lines) else self._source[1][index]
+        return CassetteFormatError(
+            f"{self._path}, line {line}: exchange {index + 1}: {error}",
+            "restore the file from version control, or record it again; it was not changed",
+        )
+
+
+def load(path: str | os.PathLike[str]) -> Cassette:
+    """Open a cassette.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        A ``.yaml`` (ours or one that vcrpy recorded), ``.jsonl`` or ``.jsonl.gz`` file.
+
+    Raises
+    ------
+    CassetteFormatError
+        The content is damaged, cut short, from a newer format, or not a cassette. The message
+        names file and line. The file is never changed.
+    CassetteError
+        There is no such file, or it may not be read.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    try:
+        if kind == "yaml":
+            records, lines, metadata = yamlfile.read_yaml(path)
+            exchanges = Exchanges(path, (records, lines))
+            for index in range(len(exchanges)):  # what was edited by hand is wrong at once
+                exchanges.request(index)
+        else:
+            source = Lines(path)
+            exchanges, metadata = Exchanges(path, source), source.metadata
+    except FileNotFoundError as error:
+        raise CassetteError(f"there is no cassette {path}", "record it first") from error
+    except OSError as error:
+        raise CassetteError(f"cannot read {path}: {error.strerror}", "check the file") from error
+    if not isinstance(metadata, dict):
+        raise CassetteFormatError(f"{path}, line 1: its metadata is not a mapping", "")
+    return Cassette(exchanges, metadata, path)
+
+
+def save(cassette: Cassette, path: str | os.PathLike[str]) -> Path:
+    """Write a cassette: all of it or, on any error, nothing.
+
+    Parameters
+    ----------
+    cassette : Cassette
+        What to write.
+    path : str or PathLike
+        ``.yaml``, ``.jsonl`` or ``.jsonl.gz``. An existing file is replaced in one step.
+    """
+    path = Path(path)
+    items = ((e, spool_of(e.response) if e.response else None) for e in cassette.exchanges)
+    return write(path, items, cassette.metadata)
+
+
+def write(
+    path: Path, items: Iterable[tuple[Exchange, Spool | None]], metadata: dict[str, Any]
+) -> Path:
+    """Write exchanges whose bytes are apart from them: to a temporary file, then in one step."""
+    kind = kind_of(path)
+    folder = BlobFolder(path)
+    wanted: set[str] = set()
+    limit = yamlfile.BODY_LIMIT if kind == "yaml" else linesfile.BODY_LIMIT
+    records = (_settled(encode(e, spool), folder, limit, wanted) for e, spool in items)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            if kind == "yaml":
+                yamlfile.write_yaml(file, records, metadata)
+            elif kind == "jsonl":
+                linesfile.write_lines(file, records, metadata)
+            else:
+                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+                    linesfile.write_lines(cast(IO[bytes], packed), records, metadata)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise CassetteError(f"cannot write {path}: {error.strerror}", "check the folder") from error
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    folder.keep_only(wanted)
+    return path
+
+
+def kind_of(path: Path) -> str:
+    """The format that a file's name asks for."""
+    name = path.name.lower()
+    for ending, kind in {
+        ".yaml": "yaml",
+        ".yml": "yaml",
+        ".jsonl": "jsonl",
+        ".jsonl.gz": "jsonl.gz",
+    }.items():
+        if name.endswith(ending):
+            return kind
+    raise CassetteError(
+        f"{path} has no ending that tells its format", "name it .yaml, .jsonl or .jsonl.gz"
+    )
+
+
+def _settled(record: Record, folder: BlobFolder, limit: int, wanted: set[str]) -> Record:
+    """The record with a large body moved to the folder beside the cassette."""
+    holder = record["response"]["body"]
+    body = holder["string"]
+    if isinstance(body, Blob):
+        folder.bring(body.path, body.sha256)
+        sha256, length = body.sha256, body.length
+    elif len(body) > limit:
+        sha256, length = folder.put([body])
+    else:
+        return record
+    wanted.add(sha256)
+    record["opskit"]["blob"] = {"sha256": sha256, "length": length}
+    holder["string"] = f"{length} bytes in {folder.path.name}/{sha256}"
+    return record
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
