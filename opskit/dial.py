@@ -32,10 +32,9 @@ def dial(address: Address, timeout: float | None = 60.0) -> socket.socket:
         Each names the address and what to do.
     """
     if address.scheme == "ssh":
-        raise AddressError(
-            f"{address}: ssh addresses cannot be dialled yet",
-            f"forward the socket: ssh -NL /tmp/engine.sock:/var/run/docker.sock {address.host}",
-        )
+        from opskit.ssh import dial_stdio
+
+        return dial_stdio(address, timeout)
     try:
         if address.scheme == "unix":
             return _dial_unix(address.path, timeout)

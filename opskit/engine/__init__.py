@@ -72,8 +72,9 @@ def connect(
 
 
 def _notebook_cassette() -> Path | None:
-    found: Path | None = importlib.import_module("opskit.lab").notebook_cassette()
-    return found
+    from opskit.lab import notebook_cassette
+
+    return notebook_cassette()
 
 
 def _from_cassette(
