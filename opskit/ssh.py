@@ -47,12 +47,16 @@ def dial_stdio(address: Address, timeout: float | None) -> socket.socket:
     """
     control = _master(address, timeout)
     ours, theirs = socket.socketpair()
-    said = tempfile.TemporaryFile()
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - the channel closes it
     docker = ["docker", *([f"--host=unix://{address.path}"] if address.path else [])]
     command = [*_ssh(address, control), "--", address.host, *docker, "system", "dial-stdio"]
     try:
         child = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=said, start_new_session=True
+            command,
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=said,
+            start_new_session=True,
         )
     except BaseException:
         ours.close()
@@ -66,7 +70,7 @@ def dial_stdio(address: Address, timeout: float | None) -> socket.socket:
 
 
 class _Channel(socket.socket):
-    """One channel of the shared connection; an end before the first byte is told as ssh tells it."""
+    """A channel of the shared connection; an end before the first byte is told in ssh's words."""
 
     def __init__(
         self, address: Address, sock: socket.socket, child: subprocess.Popen[bytes], said: IO[bytes]
@@ -183,10 +187,10 @@ def _ssh_error(address: Address, message: str, status: int) -> EngineError:
 
 def _hang_up() -> None:
     """End the shared connections; those in use by another channel end with it."""
-    for host, control in _masters.items():
+    for control in _masters.values():  # the control socket tells which host is meant
         if control.exists() and (program := shutil.which("ssh")):
             subprocess.run(
-                [program, "-o", f"ControlPath={control}", "-O", "exit", "--", host],
+                [program, "-o", f"ControlPath={control}", "-O", "exit", "--", "engine"],
                 capture_output=True,
                 timeout=5,
                 check=False,

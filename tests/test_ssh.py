@@ -31,7 +31,7 @@ pytestmark = [
 def far(
     private_engine: PrivateEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """An ssh address whose far side is the private engine; ``ssh`` reads a configuration of ours."""
+    """An ssh address whose far side is the private engine, by an ssh configuration of ours."""
     for name in ("host", "id"):
         key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
         subprocess.run(key, check=True)
@@ -69,6 +69,7 @@ def far(
             time.sleep(0.05)
     yield "ssh://far-engine"
     ssh._hang_up()
+    assert not [p for p in _processes() if str(ssh._folder) in p]
     ssh._masters.clear()
     ssh._folder = None
     server.terminate()
@@ -90,7 +91,7 @@ def test_all_of_an_engine_works_over_one_ssh_connection(
             near.post("/volumes/create", {"Name": "far"})
             assert b'"far"' in next(lines)
             near.delete("/volumes/far")
-        logins = [p for p in _processes() if "ControlMaster=yes" in p or "[mux]" in p]
+        logins = [p for p in _processes() if str(ssh._folder) in p and "ControlMaster=yes" in p]
         assert len(logins) == 1
 
 
