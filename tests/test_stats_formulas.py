@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from opskit.frames import rates
 from opskit.frames.readings import READING, UNKNOWN, earlier, reading
 from opskit.frames.stats import COLUMNS, frame
 from tests import cli_reference as cli
@@ -69,7 +68,7 @@ def test_a_series_gives_the_same_cpu_percent_as_the_engines_own_earlier_sample(p
 def test_a_busy_container_under_a_quota_of_30_percent_is_at_its_quota() -> None:
     series = frame(objects(engine("docker-28.5.2-cgroup1"), "cpu"))
     name = series.id[0]
-    limited = frame(objects(engine("docker-28.5.2-cgroup1"), "cpu"), quotas={name: 0.3})
+    limited = frame(objects(engine("docker-28.5.2-cgroup1"), "cpu"), cpu_limits={name: 0.3})
     assert limited.cpu_percent_wall[1:].between(27, 33).all()
     assert limited.cpu_percent_host[1:].between(13.5, 16.5).all()
     assert limited.cpu_percent_quota[1:].between(90, 110).all()
@@ -213,17 +212,3 @@ def test_a_reading_is_small_and_says_what_it_does_not_know() -> None:
     assert READING.itemsize <= 200
     assert earlier(objects(SAMPLES[0], "oneshot")[0]).cpu == UNKNOWN
     assert reading({"read": "2026-01-01T00:00:00Z"}).memory == UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("config", "cpus"),
-    [
-        ({"NanoCpus": 1_500_000_000}, 1.5),
-        ({"NanoCpus": 0, "CpuQuota": 30_000, "CpuPeriod": 0}, 0.3),
-        ({"CpuQuota": 50_000, "CpuPeriod": 25_000}, 2.0),
-        ({"CpuQuota": -1, "CpuPeriod": 100_000}, np.nan),
-        ({}, np.nan),
-    ],
-)
-def test_the_quota_is_what_cpus_or_cpu_quota_said(config: dict[str, int], cpus: float) -> None:
-    assert rates.quota_cpus(config) == pytest.approx(cpus, nan_ok=True)

@@ -7,7 +7,7 @@ never 0, never negative, never giant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from pandas.arrays import IntegerArray
 from opskit.frames.columns import NO_TIME
 from opskit.frames.readings import UNKNOWN
 
-__all__ = ["compare", "cpu_percent", "cpu_percent_windows", "quota_cpus"]
+__all__ = ["compare", "cpu_percent", "cpu_percent_windows"]
 
 Floats = NDArray[np.float64]
 Readings = np.ndarray[Any, Any]  # of dtype READING
@@ -66,18 +66,6 @@ def cpu_percent_windows(cpu: Floats, elapsed: Floats, cpus: Floats) -> Floats:
         return np.where((possible > 0) & (cpu >= 0), cpu / 100.0 / possible * 100.0, np.nan)
 
 
-def quota_cpus(host_config: Mapping[str, Any]) -> float:
-    """How many CPUs a container may use, from its inspection's ``HostConfig``; NaN if unlimited.
-
-    ``NanoCpus / 10**9`` (``--cpus``), or else ``CpuQuota / CpuPeriod`` with the kernel's period of
-    100 ms by default.
-    """
-    if nano := host_config.get("NanoCpus"):
-        return float(nano) / 1e9
-    quota = host_config.get("CpuQuota") or 0
-    return float(quota) / float(host_config.get("CpuPeriod") or 100_000) if quota > 0 else np.nan
-
-
 def compare(
     now: Readings,
     before: Readings,
@@ -116,7 +104,7 @@ def compare(
             "cpu_percent_host": host,
             "cpu_percent_quota": wall / limits,
             "cpu_seconds": _known(now["cpu"]) / _NS,
-            "cpu_limit_cpus": limits,
+            "cpu_limit": limits,
             "memory_percent": _known(now["memory"]) / _known(now["limit"]) * 100.0,
             **{name: _integers(now[field]) for name, field in (_GAUGES | _TOTALS).items()},
             **{

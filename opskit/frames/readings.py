@@ -16,6 +16,7 @@ import numpy as np
 from opskit.frames.columns import NO_TIME, instants
 
 __all__ = [
+    "NOTHING",
     "READING",
     "UNKNOWN",
     "Reading",
@@ -59,7 +60,7 @@ class Reading(NamedTuple):
 READING = np.dtype(
     [(name, "i4" if name in ("cpus", "windows") else "i8") for name in Reading._fields]
 )
-_NOTHING = Reading(NO_TIME, *[UNKNOWN] * (len(Reading._fields) - 1))._replace(windows=0)
+NOTHING = Reading(NO_TIME, *[UNKNOWN] * (len(Reading._fields) - 1))._replace(windows=0)
 
 
 def reading(stats: Mapping[str, Any]) -> Reading:
@@ -78,14 +79,14 @@ def reading(stats: Mapping[str, Any]) -> Reading:
     """
     time = _time(stats.get("read"))
     if time == NO_TIME:
-        return _NOTHING
+        return NOTHING
     cpu = _mapping(stats, "cpu_stats")
     memory = _mapping(stats, "memory_stats")
     pids = _mapping(stats, "pids_stats")
     rx, tx = network_bytes(stats.get("networks"))
     if _is_windows(stats):
         storage = _mapping(stats, "storage_stats")
-        return _NOTHING._replace(
+        return NOTHING._replace(
             time=time,
             windows=1,
             cpu=_scaled(_whole(_mapping(cpu, "cpu_usage").get("total_usage"))),
@@ -134,14 +135,14 @@ def earlier(stats: Mapping[str, Any]) -> Reading:
     cpu = _mapping(stats, "precpu_stats")
     used = _whole(_mapping(cpu, "cpu_usage").get("total_usage")) or UNKNOWN
     if time == NO_TIME or used == UNKNOWN:
-        return _NOTHING
+        return NOTHING
     if _is_windows(stats):
-        return _NOTHING._replace(time=time, windows=1, cpu=_scaled(used))
+        return NOTHING._replace(time=time, windows=1, cpu=_scaled(used))
     system = _whole(cpu.get("system_cpu_usage"))
     if system == UNKNOWN:
-        return _NOTHING
+        return NOTHING
     periods, throttled_periods, throttled = _throttling(cpu)
-    return _NOTHING._replace(
+    return NOTHING._replace(
         time=time,
         cpu=used,
         system=system,

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("cpu_percent_host", "float64", "percent of all CPUs", "the share of the host"),
     Column("cpu_percent_quota", "float64", "percent of the quota", "missing without a CPU quota"),
     Column("cpu_seconds", "float64", "seconds", "processor time since the container started"),
-    Column("cpu_limit_cpus", "float64", "CPUs", "the quota (--cpus); missing without one"),
+    Column("cpu_limit", "float64", "CPUs", "the quota (--cpus); missing without one"),
     Column("memory_bytes", "Int64", "bytes", f"without page cache, {_CLI}"),
     Column("memory_limit_bytes", "Int64", "bytes", "the limit; the host's memory without one"),
     Column("memory_percent", "float64", "percent of the limit", _CLI),
@@ -52,7 +52,7 @@ COLUMNS = (
 def frame(
     samples: Iterable[Mapping[str, Any]],
     *,
-    quotas: Mapping[str, float] | None = None,
+    cpu_limits: Mapping[str, float] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Stats as the engine's API gives them, as a frame: one row per object.
@@ -63,8 +63,8 @@ def frame(
         Decoded answers of ``GET /containers/{id}/stats``: the objects of a stream, one-shot
         answers, what ``container.stats(stream=False)`` of the Docker SDK gives; of one container
         or many, each container's in the order of time.
-    quotas : mapping of str to float, optional
-        By full id, how many CPUs the container may use (see `opskit.frames.rates.quota_cpus`).
+    cpu_limits : mapping of str to float, optional
+        By full id, how many CPUs the container may use (see `opskit.frames.details.cpu_limit`).
     notes : mapping of str to str, optional
         By full id, what to say of a container in ``note``.
 
@@ -85,7 +85,7 @@ def frame(
         before.append(latest.get(id_, own) if id_ else own)
         cpu_before.append(before[-1] if own.time == NO_TIME else own)
         latest[id_] = now[-1]
-    limits = np.array([(quotas or {}).get(each, np.nan) for each in ids], dtype="float64")
+    limits = np.array([(cpu_limits or {}).get(each, np.nan) for each in ids], dtype="float64")
     said = [(notes or {}).get(each, "") for each in ids]
     values = compare(table(now), table(before), limits, said, cpu_before=table(cpu_before))
     return build(COLUMNS, {"name": names, "id": ids, **values})
