@@ -1,60 +1,209 @@
-"""Keeping secrets out of what is written: first version, headers only."""
+"""Keeping secrets out of a cassette: before anything is written, and again when matching.
+
+Three things are masked: headers that carry credentials (whole), values with telling names in
+targets and JSON bodies, and the literals that the user named, anywhere. Bodies keep their length,
+so the length of a secret shows, and nothing else of it.
+
+A masked cassette still replays: a request is masked in the same way before it is looked up.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from typing import Literal, Protocol
+from urllib.parse import quote, unquote_plus
 
-from opskit.cassette.model import Headers, Request, Response
+from opskit.cassette.literals import Frames, Literals, Tail
+from opskit.cassette.model import Body, Headers, Request, Response
+from opskit.cassette.secrets import JsonFilter, mask_json, mask_text, telling
 
 __all__ = ["Redactor", "Stream"]
 
-CREDENTIAL_HEADERS = {
-    "authorization",
-    "proxy-authorization",
-    "x-registry-auth",
-    "x-registry-config",
-}
+_CREDENTIALS = {"x-registry-auth", "x-registry-config", "set-cookie"}
+_HARMLESS_HEADERS = {"sec-websocket-key", "www-authenticate"}
+_PAYLOADS = re.compile(r"(?:/v[\d.]+)?/(?:secrets|configs)(?:/|\?|$)")
 
 
 class Stream(Protocol):
-    """Masks one direction of one exchange as it passes; all that is fed comes out, same length."""
+    """Masks one direction of one exchange as it passes.
+
+    All that is fed comes out again, masked and as long as it was, some of it later: `feed` holds
+    back what may be the beginning of a secret, `flush` lets it go.
+    """
 
     def feed(self, data: bytes) -> bytes: ...
     def flush(self) -> bytes: ...
 
 
-class _Open:
-    def feed(self, data: bytes) -> bytes:
-        return data
-
-    def flush(self) -> bytes:
-        return b""
-
-
 class Redactor:
-    """What to keep out of a cassette."""
+    """What to keep out of a cassette.
+
+    Parameters
+    ----------
+    literals : iterable of str or bytes
+        Secrets by value. They are found raw, in base64, JSON-escaped and percent-encoded, also
+        when a stream splits them.
+    enabled : bool
+        Whether to look for secrets by their names. The literals are masked in any case.
+    """
 
     def __init__(self, literals: Iterable[str | bytes] = (), *, enabled: bool = True) -> None:
-        self.literals = [x.encode() if isinstance(x, str) else x for x in literals]
+        if isinstance(literals, (str, bytes)):
+            literals = [literals]
         self.enabled = enabled
+        self._literals = Literals(literals)
+
+    def __repr__(self) -> str:
+        return f"Redactor(enabled={self.enabled}, literals={'…' if self._literals else 'none'})"
 
     def request(self, request: Request) -> Request:
-        return dataclasses.replace(request, headers=self._headers(request.headers))
+        """The request as it may be written."""
+        return dataclasses.replace(
+            request,
+            target=self.target(request.target),
+            headers=self._headers(request.headers),
+            body=self.body(request.target, request.body),
+        )
 
     def response(self, request: Request, response: Response) -> Response:
-        return dataclasses.replace(response, headers=self._headers(response.headers))
+        """The head of a response as it may be written; its bytes pass a `stream`."""
+        return dataclasses.replace(
+            response,
+            reason=self._text(response.reason),
+            headers=self._headers(response.headers),
+        )
 
     def stream(
         self, request: Request, response: Response | None, side: Literal["client", "engine"]
     ) -> Stream:
-        return _Open()
+        """A filter for the bytes of one direction."""
+        stages: list[Stream] = []
+        if self.enabled and side == "engine":
+            stages.append(_Sniffing(response, payload=bool(_PAYLOADS.match(request.target))))
+        if self._literals:
+            stages.append(
+                _Multiplexed(self._literals) if side == "engine" else Tail(self._literals)
+            )
+        return _Chain(stages)
+
+    def target(self, target: str) -> str:
+        """A request's path and query as they may be written."""
+        if self.enabled and "?" in target:
+            path, _, query = target.partition("?")
+            target = path + "?" + "&".join(_parameter(part) for part in query.split("&"))
+        return self._text(target)
+
+    def body(self, target: str, body: Body) -> Body:
+        """A request's body as it may be written."""
+        if not body.data:
+            return body
+        data = body.data
+        if self.enabled:
+            data = mask_json(data, payload=bool(_PAYLOADS.match(target)))
+        return dataclasses.replace(body, data=self._literals.mask(data))
 
     def _headers(self, headers: Headers) -> Headers:
-        if not self.enabled:
-            return headers
-        return [
-            (name, "REDACTED" if name.lower() in CREDENTIAL_HEADERS else value)
-            for name, value in headers
-        ]
+        return [(self._text(name), self._header(name, value)) for name, value in headers]
+
+    def _header(self, name: str, value: str) -> str:
+        if self.enabled:
+            low = name.lower()
+            if low not in _HARMLESS_HEADERS and (low in _CREDENTIALS or telling(low)):
+                return "REDACTED"
+            if "authorization" in low:
+                return "REDACTED"
+            value = mask_text(value.encode("latin-1", "replace")).decode("latin-1")
+        return self._text(value)
+
+    def _text(self, text: str) -> str:
+        if not self._literals:
+            return text
+        try:
+            return self._literals.mask(text.encode("latin-1")).decode("latin-1")
+        except UnicodeEncodeError:
+            return self._literals.mask(text.encode()).decode(errors="replace")
+
+
+def _parameter(part: str) -> str:
+    """One ``name=value`` of a query, masked; as it was written when there is nothing to mask."""
+    name, equals, value = part.partition("=")
+    if not value:
+        return part
+    plain = unquote_plus(value).encode()
+    if telling(unquote_plus(name)):
+        masked = b"*" * len(plain)
+    elif plain[:1] in b"{[":
+        masked = mask_json(plain)
+    else:
+        masked = mask_json(b'"' + plain + b'"')[1:-1] if b'"' not in plain else mask_text(plain)
+    if masked == plain:
+        return part
+    return name + equals + quote(masked, safe="*:/")
+
+
+class _Chain:
+    """Filters one after the other."""
+
+    def __init__(self, stages: list[Stream]) -> None:
+        self._stages = stages
+
+    def feed(self, data: bytes) -> bytes:
+        for stage in self._stages:
+            data = stage.feed(data)
+        return data
+
+    def flush(self) -> bytes:
+        rest = b""
+        for stage in self._stages:
+            rest = (stage.feed(rest) if rest else b"") + stage.flush()
+        return rest
+
+
+class _Sniffing:
+    """`JsonFilter` for what is JSON by its type or by its first byte; anything else passes."""
+
+    def __init__(self, response: Response | None, *, payload: bool) -> None:
+        kind = ""
+        if response is not None:
+            kind = next((v for n, v in response.headers if n.lower() == "content-type"), "")
+        self._known = "json" in kind
+        self._other = any(word in kind for word in ("tar", "octet-stream", "docker"))
+        self._json = JsonFilter(payload=payload, fill=b"x")
+        self._first = True
+
+    def feed(self, data: bytes) -> bytes:
+        if self._first and data:
+            self._first = False
+            self._known |= not self._other and data.lstrip()[:1] in (b"{", b"[", b'"')
+        return self._json.feed(data) if self._known else data
+
+    def flush(self) -> bytes:
+        return self._json.flush() if self._known else b""
+
+
+class _Multiplexed:
+    """`Frames` for what begins with a frame's header; `Tail` for anything else."""
+
+    def __init__(self, literals: Literals) -> None:
+        self._literals = literals
+        self._start = b""
+        self._stage: Stream | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        if self._stage is None:
+            self._start += data
+            head = self._start[:4]
+            framed = head[:1] <= b"\x03" and not any(head[1:4])
+            if framed and len(head) < 4:
+                return b""
+            self._stage = Frames(self._literals) if framed else Tail(self._literals)
+            data, self._start = self._start, b""
+        return self._stage.feed(data)
+
+    def flush(self) -> bytes:
+        if self._stage is None:
+            start, self._start = self._start, b""
+            return self._literals.mask(start)
+        return self._stage.flush()
