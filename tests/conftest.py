@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let no test reach an engine by accident: a test that wants one names its address."""
-    for name in [name for name in os.environ if name.startswith(("DOCKER_", "OPSKIT_CASSETTE"))]:
+    for name in [name for name in os.environ if name.startswith(("DOCKER_", "OPSKIT_NOTEBOOK"))]:
         del os.environ[name]
     os.environ["DOCKER_HOST"] = "unix:///nonexistent/opskit-tests-have-no-engine.sock"
     os.environ["DOCKER_CONFIG"] = "/nonexistent/opskit-tests"

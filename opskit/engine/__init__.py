@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,25 +57,24 @@ def connect(
     """
     if cassette is not None:
         return _from_cassette(cassette, api_version, timeout, read_only, **replay)
+    if address is None and (entry := sys.modules.get("opskit.lab")):
+        entry.step_aside()
     engine = Engine(resolve(address), api_version=api_version, timeout=timeout, read_only=read_only)
     try:
         _ = engine.api_version
     except EngineNotFound:
         engine.close()
-        fallback = _notebook_cassette() if address is None else None
-        if fallback is None:
+        entry = importlib.import_module("opskit.lab") if address is None else None
+        fallback = entry.notebook_cassette() if entry else None
+        if entry is None or fallback is None:
             raise
-        return _from_cassette(fallback, api_version, timeout, read_only)
+        engine = _from_cassette(fallback, api_version, timeout, read_only)
+        entry.stand_in(engine.address)
+        engine._on_close.append(entry.step_aside)
     except BaseException:
         engine.close()
         raise
     return engine
-
-
-def _notebook_cassette() -> Path | None:
-    from opskit.lab import notebook_cassette
-
-    return notebook_cassette()
 
 
 def _from_cassette(
