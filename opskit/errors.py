@@ -15,6 +15,10 @@
       * Forbidden ........... 403: a proxy or guard refused the call
       * VersionMismatch ..... no API version in common, or the call needs a newer engine
       * NoRecordedMatch ..... a replayed cassette has no answer to this request
+      * OperationFailed ..... accepted with status 200, then the engine reported an error
+  * WrongEngine ............. rows or objects of one engine, given to another one
+  * InvalidOption ........... a value that no engine could take, refused before it was sent
+  * CredentialsError ........ docker's config file or credential helper gives no credentials
   * ReadOnlyEngine .......... the engine was connected with ``read_only=True``
   * CassetteError ........... a cassette cannot be read or written
     * CassetteFormatError ... its content is damaged, of another version, or not a cassette
@@ -22,6 +26,8 @@
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 __all__ = [
     "APIError",
@@ -31,18 +37,22 @@ __all__ = [
     "CassetteError",
     "CassetteFormatError",
     "Conflict",
+    "CredentialsError",
     "EngineError",
     "EngineLost",
     "EngineNotFound",
     "EngineUnresponsive",
     "Forbidden",
+    "InvalidOption",
     "NoRecordedMatch",
     "NotFound",
+    "OperationFailed",
     "OpskitError",
     "PermissionDenied",
     "ReadOnlyEngine",
     "TLSError",
     "VersionMismatch",
+    "WrongEngine",
 ]
 
 
@@ -152,6 +162,30 @@ class VersionMismatch(APIError):
 
 class NoRecordedMatch(APIError):
     """A replayed cassette has no answer to this request (status 501)."""
+
+
+class OperationFailed(APIError):
+    """The engine accepted a pull, push, build or load with status 200 and then reported an error.
+
+    Attributes
+    ----------
+    log : pandas.DataFrame or None
+        What the engine had said until then, as the call would have given it.
+    """
+
+    log: Any = None
+
+
+class WrongEngine(OpskitError):
+    """Rows, frames or SDK objects of one engine were given to another one."""
+
+
+class InvalidOption(OpskitError, ValueError):
+    """A value that no engine could take: refused before anything was sent."""
+
+
+class CredentialsError(OpskitError):
+    """Docker's config file or credential helper gives no usable credentials."""
 
 
 class ReadOnlyEngine(OpskitError):
