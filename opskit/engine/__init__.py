@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from opskit.address import Address, resolve
+from opskit.engine.actions import ActionCalls
 from opskit.engine.stats import StatsCalls
 from opskit.errors import EngineNotFound
 
 __all__ = ["Engine", "connect"]
 
 
-class Engine(StatsCalls):
+class Engine(StatsCalls, ActionCalls):
     """A Docker Engine: raw calls, tables, live streams. Made by `opskit.connect`."""
 
 

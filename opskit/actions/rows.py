@@ -1,0 +1,56 @@
+"""The row that an object has in its frame, read again after a call changed it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from opskit.actions.targets import path_of
+from opskit.frames import containers, images, networks, volumes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from opskit.engine.base import RawEngine
+
+__all__ = ["container_row", "image_row", "network_row", "volume_row"]
+
+
+def container_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
+    """The container's row of ``engine.containers(all=True)``.
+
+    One that is gone (it removes itself when it ends) has its reference and missing values.
+    """
+    exact = {"id": [ref]} if re.fullmatch("[0-9a-f]{64}", ref) else {"name": [f"^/?{dots(ref)}$"]}
+    listed = engine.get("/containers/json", all=True, filters=exact)
+    if not listed and "name" in exact:
+        exact = {"id": [ref]}
+        listed = engine.get("/containers/json", all=True, filters=exact)
+    frame = containers.containers(listed or [{"Id": ref}])
+    return engine.stamp(frame, f"GET /containers/json?all=true&filters={exact}").iloc[0]
+
+
+def image_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
+    """The image's row, as in ``engine.images()``; its name is the one asked for."""
+    path = f"/images/{path_of(ref, slashes=True)}/json"
+    frame = images.images([engine.get(path)])
+    if ref in next(iter(frame["tags"])):
+        frame["name"] = [ref]
+    return engine.stamp(frame, f"GET {path}").iloc[0]
+
+
+def network_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
+    """The network's row, as in ``engine.networks()``."""
+    path = f"/networks/{path_of(ref)}"
+    return engine.stamp(networks.networks([engine.get(path)]), f"GET {path}").iloc[0]
+
+
+def volume_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
+    """The volume's row, as in ``engine.volumes()``."""
+    path = f"/volumes/{path_of(ref)}"
+    return engine.stamp(volumes.volumes([engine.get(path)]), f"GET {path}").iloc[0]
+
+
+def dots(name: str) -> str:
+    """The name as the engine's filters take it: a regular expression."""
+    return re.sub(r"([^\w-])", r"\\\1", name)
