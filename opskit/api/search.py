@@ -57,7 +57,7 @@ _ALSO = {
     "ImageList": "docker image ls",
     "ImageDelete": "docker image rm untag",
     "ImageCreate": "docker pull docker import download registry",
-    "ImageGet": "docker save export",
+    "ImageGet": "docker save docker image save export",
     "SystemPing": "alive ping",
     "SystemDataUsage": "docker df disk usage size",
     "ContainerStats": "cpu memory usage metrics",

@@ -118,7 +118,7 @@ class RawEngine:
             )
         return self._wanted
 
-    def get(self, path: str, *, timeout: float | None = None, **query: Any) -> Any:
+    def get(self, path: str, /, *, timeout: float | None = None, **query: Any) -> Any:
         """GET ``path`` and give the decoded answer.
 
         Parameters
@@ -146,23 +146,23 @@ class RawEngine:
         """
         return self._call("GET", self.target(path, query), timeout=timeout)
 
-    def head(self, path: str, *, timeout: float | None = None, **query: Any) -> dict[str, str]:
+    def head(self, path: str, /, *, timeout: float | None = None, **query: Any) -> dict[str, str]:
         """HEAD ``path``: the response's headers, names in lower case."""
         return self._reply("HEAD", self.target(path, query), timeout=timeout).headers
 
     def post(
-        self, path: str, json: Any = None, *, timeout: float | None = None, **query: Any
+        self, path: str, /, json: Any = None, *, timeout: float | None = None, **query: Any
     ) -> Any:
         """POST ``json`` to ``path`` and give the decoded answer. Parameters as for `get`."""
         return self._call("POST", self.target(path, query), json, timeout=timeout)
 
     def put(
-        self, path: str, json: Any = None, *, timeout: float | None = None, **query: Any
+        self, path: str, /, json: Any = None, *, timeout: float | None = None, **query: Any
     ) -> Any:
         """PUT ``json`` (or bytes) to ``path`` and give the decoded answer."""
         return self._call("PUT", self.target(path, query), json, timeout=timeout)
 
-    def delete(self, path: str, *, timeout: float | None = None, **query: Any) -> Any:
+    def delete(self, path: str, /, *, timeout: float | None = None, **query: Any) -> Any:
         """DELETE ``path`` and give the decoded answer."""
         return self._call("DELETE", self.target(path, query), timeout=timeout)
 
@@ -250,6 +250,7 @@ class RawEngine:
     def open_stream(
         self,
         path: str,
+        /,
         *,
         method: str = "GET",
         json: Any = None,
