@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opskit import api, errors
     from opskit.engine import Engine, connect
+    from opskit.fleets import fleet
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Engine": "opskit.engine",
     "connect": "opskit.engine",
+    "fleet": "opskit.fleets",
 }
 _MODULES = ("api", "errors")
 
-__all__ = ["Engine", "api", "connect", "errors"]
+__all__ = ["Engine", "api", "connect", "errors", "fleet"]
 
 
 def __getattr__(name: str) -> Any:
