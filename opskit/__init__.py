@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from opskit import api, errors
     from opskit.engine import Engine, connect
     from opskit.fleets import fleet
+    from opskit.frames.sdk import frame
 
 __version__ = "0.1.0"
 
@@ -19,10 +20,11 @@ _HOME = {
     "Engine": "opskit.engine",
     "connect": "opskit.engine",
     "fleet": "opskit.fleets",
+    "frame": "opskit.frames.sdk",
 }
 _MODULES = ("api", "errors")
 
-__all__ = ["Engine", "api", "connect", "errors", "fleet"]
+__all__ = ["Engine", "api", "connect", "errors", "fleet", "frame"]
 
 
 def __getattr__(name: str) -> Any:
