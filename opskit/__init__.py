@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from opskit.engine import Engine, connect
     from opskit.fleets import fleet
     from opskit.frames.sdk import frame
+    from opskit.wire.session import record, replay
 
 __version__ = "0.1.0"
 
@@ -21,10 +22,12 @@ _HOME = {
     "connect": "opskit.engine",
     "fleet": "opskit.fleets",
     "frame": "opskit.frames.sdk",
+    "record": "opskit.wire.session",
+    "replay": "opskit.wire.session",
 }
 _MODULES = ("api", "errors")
 
-__all__ = ["Engine", "api", "connect", "errors", "fleet", "frame"]
+__all__ = ["Engine", "api", "connect", "errors", "fleet", "frame", "record", "replay"]
 
 
 def __getattr__(name: str) -> Any:
