@@ -11,23 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opskit import api, errors
     from opskit.engine import Engine, connect
-    from opskit.fleets import fleet
-    from opskit.frames.sdk import frame
-    from opskit.wire.session import record, replay
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Engine": "opskit.engine",
     "connect": "opskit.engine",
-    "fleet": "opskit.fleets",
-    "frame": "opskit.frames.sdk",
-    "record": "opskit.wire.session",
-    "replay": "opskit.wire.session",
 }
 _MODULES = ("api", "errors")
 
-__all__ = ["Engine", "api", "connect", "errors", "fleet", "frame", "record", "replay"]
+__all__ = ["Engine", "api", "connect", "errors"]
 
 
 def __getattr__(name: str) -> Any:

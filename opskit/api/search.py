@@ -44,27 +44,27 @@ _SAME = {
     **dict.fromkeys(("new", "make"), "create"),
     **dict.fromkeys(("login", "credential"), "auth"),
 }
-# Commands that say several endpoints at once, or say one under another name.
+# Commands that say several endpoints at once or one under another name, then plain words.
 _ALSO = {
-    "ContainerList": "docker container ls list running containers",
-    "ContainerCreate": "docker run docker container create",
-    "ContainerStart": "docker run docker container start",
+    "ContainerList": "docker container ls | docker container ps | list running containers",
+    "ContainerCreate": "docker run | docker container create",
+    "ContainerStart": "docker run | docker container start",
     "ContainerStop": "docker container stop",
     "ContainerDelete": "docker container rm",
     "ContainerInspect": "docker inspect",
-    "ContainerExec": "docker exec run command shell",
-    "ExecStart": "docker exec run command shell",
-    "ImageList": "docker image ls",
-    "ImageDelete": "docker image rm untag",
-    "ImageCreate": "docker pull docker import download registry",
-    "ImageGet": "docker save docker image save export",
-    "SystemPing": "alive ping",
-    "SystemDataUsage": "docker df disk usage size",
     "ContainerStats": "cpu memory usage metrics",
-    "TaskList": "docker service ps docker node ps docker stack ps",
-    "ServiceUpdate": "docker service update docker service scale",
+    "ContainerExec": "docker exec | run command shell",
+    "ExecStart": "docker exec | run command shell",
+    "ImageList": "docker image ls",
+    "ImageDelete": "docker image rm | untag",
+    "ImageCreate": "docker pull | docker image pull | docker import | download registry",
+    "ImageGet": "docker save | docker image save | export",
+    "SystemPing": "alive",
+    "SystemDataUsage": "disk usage size",
+    "TaskList": "docker service ps | docker node ps | docker stack ps",
+    "ServiceUpdate": "docker service update | docker service scale",
     "SwarmInspect": "docker swarm join-token",
-    "NodeUpdate": "docker node promote demote drain",
+    "NodeUpdate": "docker node promote | docker node demote | drain",
 }
 
 
@@ -116,7 +116,7 @@ def _corpus() -> tuple[list[Counter[str]], dict[str, float], dict[str, set[str]]
             for word in set(_words(text)):
                 words[word] = max(words[word], weight)  # type: ignore[assignment]
         weighted.append(words)
-        listed = [command, *re.findall(r"docker [a-z -]+?(?= docker|$)", also)]
+        listed = [command, *(text for text in also.split(" | ") if text.startswith("docker "))]
         commands[endpoint.operation] = {text.removeprefix("docker ") for text in listed if text}
     count = Counter(word for words in weighted for word in words)
     rarity = {word: math.log(1 + len(weighted) / n) for word, n in count.items()}
@@ -144,7 +144,7 @@ def ranked(text: str) -> list[tuple[float, Endpoint]]:
             score += 60.0
         if score > 0:
             scores.append((score, endpoint))
-    return sorted(scores, key=lambda pair: (-pair[0], len(pair[1].path)))
+    return sorted(scores, key=lambda pair: -pair[0])
 
 
 def _nearest(word: str, rarity: dict[str, float]) -> list[tuple[str, float]]:

@@ -120,7 +120,9 @@ _IMAGES: _Table = {
     "BuildPrune": SdkTwin("client.api.prune_builds(...)", "filters keep-storage=keep_storage all"),
     "ImageCreate": (
         SdkTwin("client.images.pull({fromImage}, ...)", "tag platform", needs="fromImage"),
-        SdkTwin("client.api.import_image_from_stream({file}, ...)", "repo=repository tag changes"),
+        SdkTwin(
+            'client.api.import_image_from_file("archive.tar", ...)', "repo=repository tag changes"
+        ),
     ),
     "ImageInspect": SdkTwin("client.images.get({name}).attrs"),
     "ImageHistory": SdkTwin("client.images.get({name}).history()"),

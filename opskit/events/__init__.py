@@ -1,1 +1,0 @@
-"""Events of an engine: read, watched, collected, and told as a story."""
