@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opskit import api, errors
+    from opskit import api, errors, plot, stats
     from opskit.engine import Engine, connect
 
 __version__ = "0.1.0"
@@ -18,9 +18,9 @@ _HOME = {
     "Engine": "opskit.engine",
     "connect": "opskit.engine",
 }
-_MODULES = ("api", "errors")
+_MODULES = ("api", "errors", "plot", "stats")
 
-__all__ = ["Engine", "api", "connect", "errors"]
+__all__ = ["Engine", "api", "connect", "errors", "plot", "stats"]
 
 
 def __getattr__(name: str) -> Any:

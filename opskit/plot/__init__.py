@@ -1,0 +1,36 @@
+"""Figures of opskit's frames, drawn with matplotlib: Axes in, Axes out, nothing global.
+
+Each takes a frame and draws into a figure of its own, or into the Axes given; none touches pyplot,
+so that they work in a notebook, in a thread and without a display.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opskit.plot.overview import heatmap, top
+    from opskit.plot.usage import stats
+
+__all__ = ["heatmap", "stats", "timeline", "top"]
+
+# no module here is called as a function is: importing it would put it in the function's place
+_HOME = {
+    "heatmap": "opskit.plot.overview",
+    "stats": "opskit.plot.usage",
+    "timeline": "opskit.plot.spans",
+    "top": "opskit.plot.overview",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'opskit.plot' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,98 @@
+"""What all of opskit's figures share: a canvas without pyplot, colours, units on the axes."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.dates
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+__all__ = [
+    "COLOURS",
+    "DASHES",
+    "GREY",
+    "Picture",
+    "as_days",
+    "byte_axis",
+    "nothing",
+    "size_text",
+    "time_axis",
+]
+
+# Okabe and Ito: told apart with any kind of colour vision; the dashes repeat it in black and white
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914")
+DASHES = ("-", (0, (6, 2)), (0, (2, 1)), (0, (6, 2, 1, 2)))
+GREY = "#767676"
+_NS_PER_DAY = 86_400e9
+
+
+class Picture(Figure):
+    """A figure that notebooks show as a PNG whether or not pyplot was ever imported."""
+
+    def __init__(self, width: float, height: float) -> None:
+        super().__init__(figsize=(width, height), dpi=100, layout="constrained")
+        FigureCanvasAgg(self)
+
+    def _repr_png_(self) -> bytes:
+        png = io.BytesIO()
+        self.savefig(png, format="png")
+        return png.getvalue()
+
+
+def as_days(nanoseconds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Nanoseconds since the epoch as matplotlib counts time."""
+    return nanoseconds / _NS_PER_DAY
+
+
+def time_axis(axes: Axes) -> None:
+    """Times in UTC along x, as short as they can be."""
+    dates: Any = matplotlib.dates
+    locator = dates.AutoDateLocator(tz="UTC", minticks=3, maxticks=8)
+    locator.intervald[dates.MICROSECONDLY] = [10**n for n in range(7)]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz="UTC"))
+
+
+def size_text(value: float, base: int = 1024) -> str:
+    """Bytes for people: ``12.5 MiB``; with base 1000, ``12.5 MB``."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB") if base == 1024 else ("B", "kB", "MB", "GB", "TB")
+    size = abs(float(value))
+    for unit in units:
+        if size < base or unit == units[-1]:
+            break
+        size /= base
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+
+
+def byte_axis(axis: Any, *, per_second: bool = False) -> None:
+    """Bytes along an axis; the sign only tells the direction of a rate."""
+    tail, base = ("/s", 1000) if per_second else ("", 1024)
+    axis.set_major_locator(_RoundBytes(base))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: size_text(value, base) + tail))
+
+
+class _RoundBytes(MaxNLocator):
+    """Ticks at round numbers of the unit that they are written in."""
+
+    def __init__(self, base: int) -> None:
+        super().__init__(nbins=5, steps=[1, 2, 2.5, 4, 5, 10])
+        self._base = base
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        unit = 1.0
+        while max(abs(vmin), abs(vmax)) >= 2 * unit * self._base:
+            unit *= self._base
+        return np.asarray(super().tick_values(vmin / unit, vmax / unit)) * unit
+
+
+def nothing(axes: Axes) -> None:
+    """Say in the Axes that there is nothing to draw."""
+    axes.text(0.5, 0.5, "nothing known", transform=axes.transAxes, ha="center", color=GREY)

@@ -1,0 +1,259 @@
+"""What containers eat over time: a panel for each metric, or for each container."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from opskit.plot.canvas import (
+    COLOURS,
+    DASHES,
+    GREY,
+    Picture,
+    byte_axis,
+    nothing,
+    size_text,
+    time_axis,
+)
+from opskit.plot.series import Floats, Series, spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+__all__ = ["METRICS", "stats"]
+
+
+class Metric(NamedTuple):
+    """One panel: what is drawn upwards, and downwards from the same line."""
+
+    title: str
+    column: str
+    down: str | None = None
+    unit: str = "%"
+
+
+METRICS = {
+    "cpu": Metric("CPU, percent of one CPU", "cpu_percent"),
+    "cpu_quota": Metric("CPU, percent of the quota", "cpu_percent_quota"),
+    "memory": Metric("memory without page cache", "memory_bytes", unit="B"),
+    "memory_percent": Metric("memory, percent of the limit", "memory_percent"),
+    "network": Metric(
+        "network: received up, sent down",
+        "network_rx_bytes_per_second",
+        "network_tx_bytes_per_second",
+        "B/s",
+    ),
+    "block": Metric(
+        "block I/O: written up, read down",
+        "block_write_bytes_per_second",
+        "block_read_bytes_per_second",
+        "B/s",
+    ),
+    "throttled": Metric("periods throttled, percent", "throttled_percent"),
+}
+"""What can be drawn, by the names that `stats` takes."""
+
+_FEW = 8  # so many lines can be told apart
+_MOST_MULTIPLES = 24
+_BINS = 240
+
+
+def stats(
+    frame: pd.DataFrame,
+    axes: Any = None,
+    *,
+    metrics: str | Sequence[str] = ("cpu", "memory", "network", "block"),
+    multiples: bool = False,
+    highlight: int = 5,
+) -> Any:
+    """Draw a series of stats over time.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What ``engine.stats(duration=…)`` or a sampler's ``frame()`` gives.
+    axes : matplotlib Axes or sequence of them, optional
+        Drawn into these, one for each metric; by default into a new figure.
+    metrics : str or sequence of str
+        Names in `METRICS`.
+    multiples : bool
+        A small panel for each container instead of one for all of them: the 24 highest, of the
+        first metric.
+    highlight : int
+        With more than 8 containers, how many of the highest are drawn as lines of their own; the
+        others are a band from the 5th to the 95th percentile around their median.
+
+    Returns
+    -------
+    matplotlib.axes.Axes or numpy.ndarray of them
+        One Axes for one metric, else an array. ``.figure`` of any is the figure.
+    """
+    wanted = [metrics] if isinstance(metrics, str) else list(metrics)
+    if unknown := [name for name in wanted if name not in METRICS]:
+        raise ValueError(f"no metric {unknown[0]!r}: there are {', '.join(METRICS)}")
+    series = Series(frame)
+    if multiples:
+        return _multiples(series, METRICS[wanted[0]])
+    if axes is None:
+        figure = Picture(9.5, 0.6 + 2.1 * len(wanted))
+        axes = figure.subplots(len(wanted), 1, sharex=True, squeeze=False)[:, 0]
+    panels = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
+    if len(panels) != len(wanted):
+        raise ValueError(f"{len(wanted)} metrics need as many Axes, not {len(panels)}")
+    styles: dict[int, dict[str, Any]] = {}
+    for panel, name in zip(panels, wanted, strict=True):
+        _overlay(panel, series, METRICS[name], highlight, styles)
+    return panels[0] if len(panels) == 1 else panels
+
+
+def _overlay(
+    axes: Axes, series: Series, metric: Metric, highlight: int, styles: dict[int, dict[str, Any]]
+) -> None:
+    _dress(axes, metric)
+    up = series.values(metric.column)
+    down = -series.values(metric.down) if metric.down else None
+    size = up if down is None else np.fmax(up, -down)
+    peaks = series.by_container(size, np.nanmax)
+    known = np.flatnonzero(~np.isnan(peaks))
+    ranked = known[np.argsort(-peaks[known], kind="stable")]
+    if not len(ranked):
+        nothing(axes)
+        return
+    lines = ranked if len(ranked) <= _FEW else ranked[:highlight]
+    for container in lines:
+        style = styles.setdefault(container, _style(len(styles)))
+        label = f"{series.names[container]}, peak {_text(peaks[container], metric)}"
+        for values in (up, down):
+            if values is not None:
+                _draw(axes, series, values, container, label if values is up else None, style)
+    if others := sorted(set(ranked) - set(lines)):
+        for values in (up, down):
+            if values is not None:
+                _band(axes, series, values, others, label=values is up)
+    if metric.column == "memory_bytes":
+        _limits(axes, series, lines, peaks, styles)
+    if down is None:
+        axes.set_ylim(bottom=0)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.005, 1.02), frameon=False, fontsize=8)
+
+
+def _draw(
+    axes: Axes,
+    series: Series,
+    values: Floats,
+    container: int,
+    label: str | None,
+    style: dict[str, Any],
+) -> None:
+    line = series.line(values, container)
+    mark = "o" if series.single else None
+    axes.plot(line.x, line.y, label=label, marker=mark, markersize=4, **style)
+    if line.low is not None and line.high is not None:
+        axes.fill_between(
+            line.x, line.low, line.high, color=style["color"], alpha=0.25, linewidth=0
+        )
+
+
+def _style(number: int) -> dict[str, Any]:
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": DASHES[number // len(COLOURS) % len(DASHES)],
+        "linewidth": 1.4,
+    }
+
+
+def _band(axes: Axes, series: Series, values: Floats, others: list[int], *, label: bool) -> None:
+    edges, means = series.grid(values, _BINS)
+    low, middle, high = spread(means[others], (5, 50, 95))
+    x = (edges[:-1] + edges[1:]) / 2
+    axes.fill_between(x, low, high, color=GREY, alpha=0.3, linewidth=0)
+    said = f"{len(others)} others: median, 5 to 95 %" if label else None
+    axes.plot(x, middle, color=GREY, linewidth=1, label=said)
+
+
+def _limits(
+    axes: Axes,
+    series: Series,
+    lines: NDArray[np.int64],
+    peaks: Floats,
+    styles: dict[int, dict[str, Any]],
+) -> None:
+    limits = series.by_container(series.values("memory_limit_bytes"), np.nanmax)[lines]
+    room = (6 if len(lines) > 1 else 20) * peaks[lines].max()
+    for limit in np.unique(limits[limits <= room]):  # one far above would press all to the ground
+        named = lines[limits == limit]
+        colour = styles[named[0]]["color"] if len(named) == 1 else "black"
+        axes.axhline(limit, color=colour, linestyle=(0, (1, 2)), linewidth=1.2)
+        axes.annotate(
+            f"limit of {_listed([series.names[each] for each in named])}: {size_text(limit)}",
+            (0.005, limit),
+            (0, -2),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="top",
+            fontsize=7,
+            color=colour,
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} others"
+
+
+def _multiples(series: Series, metric: Metric) -> Any:
+    values = series.values(metric.column)
+    down = -series.values(metric.down) if metric.down else None
+    peaks = series.by_container(values, np.nanmax)
+    ranked = np.argsort(-np.nan_to_num(peaks, nan=-1.0), kind="stable")[:_MOST_MULTIPLES]
+    columns = min(4, max(1, len(ranked)))
+    rows = max(1, -(-len(ranked) // columns))
+    height = 0.8 + 1.5 * rows
+    figure = Picture(10, height)
+    figure.set_layout_engine(None)  # a grid of equal panels needs none, and it is slow
+    figure.subplots_adjust(0.08, 0.5 / height, 0.99, 1 - 0.55 / height, 0.08, 0.35)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    said = metric.title
+    if len(series) > len(ranked):
+        said += f": the {len(ranked)} highest of {len(series)} containers"
+    figure.suptitle(said, fontsize=10)
+    limits = (
+        series.by_container(series.values("memory_limit_bytes"), np.nanmax)
+        if metric.column == "memory_bytes"
+        else None
+    )
+    for panel, container in zip(panels, ranked, strict=False):
+        _dress(panel, metric)
+        panel.set_title(series.names[container], fontsize=8, loc="left")
+        for each in (values, down):
+            if each is not None:
+                _draw(panel, series, each, container, None, {"color": COLOURS[0], "linewidth": 1})
+        if limits is not None and limits[container] <= 4 * np.nanmax(peaks):
+            panel.axhline(limits[container], color=COLOURS[1], linestyle=(0, (1, 2)))
+        panel.tick_params(labelsize=7)
+    if down is None:
+        panels[0].set_ylim(bottom=0)
+    for panel in panels[len(ranked) :]:
+        panel.set_visible(False)
+    return panels[: len(ranked)]
+
+
+def _dress(axes: Axes, metric: Metric) -> None:
+    time_axis(axes)
+    axes.set_title(metric.title, fontsize=9, loc="left")
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    if metric.down:
+        axes.axhline(0, color="black", linewidth=0.7)
+    if metric.unit != "%":
+        byte_axis(axes.yaxis, per_second=metric.unit == "B/s")
+
+
+def _text(value: float, metric: Metric) -> str:
+    if metric.unit == "%":
+        return f"{value:.3g} %"
+    return size_text(value) if metric.unit == "B" else size_text(value, 1000) + "/s"
