@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from opskit.actions.execs import UPGRADE
 from opskit.actions.finished import Finished, collect, deadline
 from opskit.actions.lifecycle import LifecycleCalls, warn
+from opskit.actions.registry import RegistryCalls
 from opskit.actions.rows import container_row, image_row
 from opskit.actions.spec import container_spec
 from opskit.actions.targets import Target, one
@@ -23,7 +23,7 @@ __all__ = ["ContainerCalls"]
 Pull = Literal["missing", "always", "never"]
 
 
-class ContainerCalls(LifecycleCalls):
+class ContainerCalls(LifecycleCalls, RegistryCalls):
     """The calls that make containers."""
 
     def run(
@@ -148,20 +148,16 @@ class ContainerCalls(LifecycleCalls):
         ref = wanted.name or wanted.ref
         body, query = container_spec(self.api_version, ref, command, options)
         if pull == "always":
-            self._fetch(ref, query["platform"])
+            self.pull(ref, platform=query["platform"])
         try:
             answer = self.post("/containers/create", body, **query)
         except NotFound as error:
             if pull != "missing" or "no such image" not in error.message.lower():
                 raise
-            self._fetch(ref, query["platform"])
+            self.pull(ref, platform=query["platform"])
             answer = self.post("/containers/create", body, **query)
         warn(answer, query["name"] or answer["Id"][:12])
         return Target(answer["Id"], query["name"], answer["Id"])
-
-    def _fetch(self, image: str, platform: str | None) -> None:
-        tagged = image if re.search("[:@][^/]*$", image) else f"{image}:latest"
-        self.post("/images/create", fromImage=tagged, platform=platform)
 
     def _start(self, made: Target) -> None:
         try:

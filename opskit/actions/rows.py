@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from opskit.actions.targets import path_of
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from opskit.engine.base import RawEngine
 
-__all__ = ["container_row", "image_row", "network_row", "volume_row"]
+__all__ = ["container_row", "image_row", "image_rows", "network_row", "volume_row"]
 
 
 def container_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
@@ -32,11 +33,18 @@ def container_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
 
 def image_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
     """The image's row, as in ``engine.images()``; its name is the one asked for."""
-    path = f"/images/{path_of(ref, slashes=True)}/json"
-    frame = images.images([engine.get(path)])
-    if ref in next(iter(frame["tags"])):
-        frame["name"] = [ref]
-    return engine.stamp(frame, f"GET {path}").iloc[0]
+    return image_rows(engine, [ref]).iloc[0]
+
+
+def image_rows(engine: RawEngine, refs: Sequence[str]) -> pd.DataFrame:
+    """The images' rows, as in ``engine.images()``; their names are those asked for."""
+    paths = [f"/images/{path_of(ref, slashes=True)}/json" for ref in refs]
+    frame = images.images([engine.get(path) for path in paths])
+    frame["name"] = [
+        ref if ref in tags else name
+        for ref, tags, name in zip(refs, frame["tags"], frame["name"], strict=True)
+    ]
+    return engine.stamp(frame, f"GET {', '.join(paths)}")
 
 
 def network_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
