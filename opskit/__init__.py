@@ -11,16 +11,34 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opskit import api, errors, plot, stats
     from opskit.engine import Engine, connect
+    from opskit.fleets import fleet
+    from opskit.frames.sdk import frame
+    from opskit.wire.session import record, replay
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Engine": "opskit.engine",
     "connect": "opskit.engine",
+    "fleet": "opskit.fleets",
+    "frame": "opskit.frames.sdk",
+    "record": "opskit.wire.session",
+    "replay": "opskit.wire.session",
 }
 _MODULES = ("api", "errors", "plot", "stats")
 
-__all__ = ["Engine", "api", "connect", "errors", "plot", "stats"]
+__all__ = [
+    "Engine",
+    "api",
+    "connect",
+    "errors",
+    "fleet",
+    "frame",
+    "plot",
+    "record",
+    "replay",
+    "stats",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 import httptools
@@ -40,8 +41,9 @@ class Stream:
         sock: socket.socket,
         address: Address,
         *,
-        head_timeout: float = 60.0,
+        head_timeout: float | None = 60.0,
         timeout: float | None = None,
+        body: Iterable[bytes] | None = None,
     ) -> None:
         self._sock = sock
         self._address = address
@@ -50,15 +52,50 @@ class Stream:
         self._complete = False
         self._timeout = timeout
         sock.settimeout(head_timeout)
+        if body is not None:
+            self._upload(body, head_timeout)
         self._read_head(head_timeout)
         self._raw = self.status == 101
         self.hijacked = self._raw or "raw-stream" in self.headers.get("content-type", "")
         sock.settimeout(timeout)
 
-    def _read_head(self, timeout: float) -> None:
+    def _upload(self, body: Iterable[bytes], timeout: float | None) -> None:
+        """Send a request's body as it comes, and stop where the engine has answered already."""
+        for chunk in body:  # an error of the source passes as it is
+            try:
+                if self._answered(timeout):
+                    return
+                if chunk:
+                    self._sock.sendall(b"%x\r\n" % len(chunk))
+                    self._sock.sendall(chunk)
+                    self._sock.sendall(b"\r\n")
+            except (BrokenPipeError, ConnectionResetError):
+                return  # its answer, if there is one, says why
+            except OSError as error:
+                raise connection_error(self._address, error, timeout) from error
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._sock.sendall(b"0\r\n\r\n")
+
+    def _answered(self, timeout: float | None) -> bool:
+        """Take in what has come back so far; whether that is an error or a whole answer."""
+        parser = self._parser
+        self._sock.settimeout(0)
+        try:
+            while data := self._sock.recv(READ_SIZE):
+                self._feed(data)
+            return True
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return bool(parser.replies) or (parser.headed and parser.reply.status >= 400)
+        finally:
+            self._sock.settimeout(timeout)
+
+    def _read_head(self, timeout: float | None) -> None:
         parser = self._parser
         while not parser.headed and not parser.replies:
-            data = self._sock.recv(READ_SIZE)
+            try:
+                data = self._sock.recv(READ_SIZE)
+            except OSError as error:
+                raise connection_error(self._address, error, timeout) from error
             if not data:
                 raise EngineLost(
                     f"the engine at {self._address} closed the connection before its answer",

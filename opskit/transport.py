@@ -10,7 +10,8 @@ import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import inf
 
 from opskit.address import Address
 from opskit.dial import connection_error, dial
@@ -25,12 +26,19 @@ POOL_SIZE = 10
 
 
 def encode(
-    method: str, target: str, body: bytes | None = None, headers: Sequence[tuple[str, str]] = ()
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    chunked: bool = False,
 ) -> bytes:
-    """The bytes of one request."""
+    """The bytes of one request; with ``chunked`` only its head, the body follows in chunks."""
     lines = [f"{method} {target} HTTP/1.1", "Host: docker", "User-Agent: opskit"]
     lines += [f"{name}: {value}" for name, value in headers]
-    if body is not None or method in ("POST", "PUT"):
+    if chunked:
+        lines.append("Transfer-Encoding: chunked")
+    elif body is not None or method in ("POST", "PUT"):
         lines.append(f"Content-Length: {len(body or b'')}")
     head = "\r\n".join(lines) + "\r\n\r\n"
     return head.encode("latin-1") + (body or b"")
@@ -169,18 +177,31 @@ class Transport:
         method: str,
         target: str,
         *,
-        body: bytes | None = None,
+        body: bytes | Iterable[bytes] | None = None,
         headers: Sequence[tuple[str, str]] = (),
         timeout: float | None = None,
+        head_timeout: float | None = None,
     ) -> Stream:
-        """Open a stream on a connection of its own; the head has arrived when this returns."""
+        """Open a stream on a connection of its own; the head has arrived when this returns.
+
+        A body that is an iterable is sent as it comes. ``head_timeout`` may be infinite.
+        """
+        whole = body if isinstance(body, bytes) else None
+        parts = None if isinstance(body, bytes) else body
+        wait = self.timeout if head_timeout is None else head_timeout
         sock = self.dial()
         try:
-            sock.sendall(encode(method, target, body, headers))
-            return Stream(sock, self.address, head_timeout=self.timeout, timeout=timeout)
-        except OSError as error:
-            sock.close()
-            raise connection_error(self.address, error, self.timeout) from error
+            try:
+                sock.sendall(encode(method, target, whole, headers, chunked=parts is not None))
+            except OSError as error:
+                raise connection_error(self.address, error, self.timeout) from error
+            return Stream(
+                sock,
+                self.address,
+                head_timeout=None if wait == inf else wait,
+                timeout=timeout,
+                body=parts,
+            )
         except BaseException:
             sock.close()
             raise

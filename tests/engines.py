@@ -31,6 +31,7 @@ from urllib.parse import quote, urlencode
 __all__ = ["IMAGE", "EngineMissing", "PrivateEngine", "busybox_tar", "erase", "make_certificates"]
 
 IMAGE = "busybox:local"
+IMAGE_CHANGES = ('CMD ["sh"]', "ENV PATH=/bin:/sbin:/usr/bin:/usr/sbin")
 NETNS = Path("/run/netns")
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -218,8 +219,7 @@ class PrivateEngine:
     def load_image(self, tag: str = IMAGE) -> None:
         """Import an image made of Debian's busybox-static."""
         repo, _, version = tag.partition(":")
-        changes = 'CMD ["sh"]', "ENV PATH=/bin:/sbin:/usr/bin:/usr/sbin"
-        joined = "&".join(f"changes={quote(change)}" for change in changes)
+        joined = "&".join(f"changes={quote(change)}" for change in IMAGE_CHANGES)
         path = f"/images/create?fromSrc=-&repo={repo}&tag={version}&{joined}"
         said = self.api("POST", path, busybox_tar())
         if '"error"' in said:

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from .engines import EngineMissing, PrivateEngine
+from .engines import IMAGE, IMAGE_CHANGES, EngineMissing, PrivateEngine, busybox_tar
 
 __all__ = ["RELEASES", "PodmanEngine", "engine_of", "unpack"]
 
@@ -21,6 +22,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 def engine_of(release: str | None, name: str, **options: Any) -> PrivateEngine:
     """A private engine of the release; of the installed Docker when None."""
+    if release == "podman" and options.get("tls"):
+        raise EngineMissing("Podman's service speaks no TLS")
     if release == "podman":
         return PodmanEngine(name, **options)
     if release is None or os.environ.get("OPSKIT_DOCKER_ROOT"):
@@ -85,12 +88,21 @@ class PodmanEngine(PrivateEngine):
     def daemon_path(self) -> str | None:
         return shutil.which("podman")
 
+    def load_image(self, tag: str = IMAGE) -> None:
+        """Import an image made of Debian's busybox-static, under the name Docker would give it."""
+        changes = "&".join(f"changes={quote(change)}" for change in IMAGE_CHANGES)
+        path = f"/v4.0.0/libpod/images/import?reference=docker.io/library/{tag}&{changes}"
+        self.api("POST", path, busybox_tar())
+
     def _command(self) -> list[str]:
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         settings = {
             "containers": {"default_ulimits": [f"nofile={files}:{files}", "nproc=32768:32768"]},
             "engine": {"cgroup_manager": "cgroupfs", "events_logger": "file", "runtime": "runc"},
-            "network": {"firewall_driver": "iptables"},
+            "network": {
+                "firewall_driver": "iptables",
+                "network_config_dir": f"{self.folder}/networks",
+            },
         }
         written = [
             f"[{table}]\n" + "".join(f"{key} = {json.dumps(v)}\n" for key, v in values.items())
@@ -98,6 +110,7 @@ class PodmanEngine(PrivateEngine):
         ]
         (self.folder / "containers.conf").write_text("\n".join(written))
         storage = ("--root", f"{self.folder}/data", "--runroot", f"{self.folder}/run")
+        storage += ("--tmpdir", f"{self.folder}/tmp")
         serve = ("system", "service", "--time", "0", self.url)
         conf = f"CONTAINERS_CONF={self.folder}/containers.conf"
         return ["env", conf, "podman", *storage, "--cgroup-manager", "cgroupfs", *serve]

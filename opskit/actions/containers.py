@@ -168,7 +168,7 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
 
     def _foreground(self, made: Target, tty: bool, remove: bool, timeout: float | None) -> Finished:
         path = f"/containers/{made.ref}"
-        attach = {"stream": True, "stdout": True, "stderr": True}
+        attach: dict[str, Any] = {"stream": True, "stdout": True, "stderr": True}
         about = f"container {made.name or made.ref[:12]}"
         with self.open_stream(path + "/attach", method="POST", headers=UPGRADE, **attach) as stream:
             self._start(made)

@@ -9,13 +9,14 @@ from typing import Any
 
 from opskit.address import Address, resolve
 from opskit.engine.actions import ActionCalls
+from opskit.engine.reads import ReadCalls
 from opskit.engine.stats import StatsCalls
 from opskit.errors import EngineNotFound
 
 __all__ = ["Engine", "connect"]
 
 
-class Engine(StatsCalls, ActionCalls):
+class Engine(ReadCalls, StatsCalls, ActionCalls):
     """A Docker Engine: raw calls, tables, live streams. Made by `opskit.connect`."""
 
 

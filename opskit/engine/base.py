@@ -254,16 +254,22 @@ class RawEngine:
         *,
         method: str = "GET",
         json: Any = None,
+        data: Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        head_timeout: float | None = None,
         **query: Any,
     ) -> Stream:
         """Open a response that is read as it arrives, on a connection of its own.
 
         Parameters
         ----------
+        data : iterable of bytes, optional
+            The request's body, sent as it comes and never held as a whole.
         timeout : float, optional
             Seconds of silence after which `EngineUnresponsive` is raised; None waits for ever.
+        head_timeout : float, optional
+            Seconds until the answer begins, by default the engine's; may be ``math.inf``.
 
         Returns
         -------
@@ -274,7 +280,12 @@ class RawEngine:
         self._guard(method, target)
         body, sent = body_of(json)
         stream = self._transport.stream(
-            method, target, body=body, headers=[*sent, *(headers or {}).items()], timeout=timeout
+            method,
+            target,
+            body=body if data is None else data,
+            headers=[*sent, *(headers or {}).items()],
+            timeout=timeout,
+            head_timeout=head_timeout,
         )
         if stream.status >= 400:
             reply = Reply(stream.status, "", stream.headers, stream.read())

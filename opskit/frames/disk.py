@@ -10,7 +10,9 @@ import pandas as pd
 from opskit.frames.columns import Column, build, epochs, transpose
 from opskit.frames.containers import name_of
 
-__all__ = ["COLUMNS", "disk_usage"]
+__all__ = ["COLUMNS", "TYPES", "disk_usage"]
+
+TYPES = ("image", "container", "volume", "build-cache")
 
 COLUMNS = (
     Column("type", "str", "", "image, container, volume or build-cache."),

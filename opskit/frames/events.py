@@ -9,13 +9,22 @@ two are told apart again here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 
 from opskit.errors import BadResponse
 from opskit.frames.columns import Column, build
-from opskit.frames.event_evidence import exit_codes_trusted, healthcheck_execs
+from opskit.frames.event_evidence import (
+    CODED,
+    ENDINGS,
+    exit_codes_trusted,
+    healthcheck_execs,
+)
+
+if TYPE_CHECKING:
+    from pandas.arrays import BooleanArray
 
 __all__ = ["COLUMNS", "event_row", "events_frame", "rows_frame"]
 
@@ -55,7 +64,6 @@ COLUMNS = (
 )
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
-ENDINGS = frozenset({"die", "exec_die", "exec_died"})
 LABELLED = frozenset({"container", "image"})
 OWN = frozenset({"name", "image"})
 OWN_OF_ACTION: Mapping[str, frozenset[str]] = {
@@ -107,9 +115,9 @@ def event_row(event: Mapping[str, Any]) -> dict[str, Any]:
         "name": name and name.lstrip("/"),
         "id": ident,
         "image": name if kind == "image" else _text(get("image")) or _text(event.get("from")),
-        "exit_code": _integer(get("exitCode", get("containerExitCode"))) if ended else None,
+        "exit_code": integer(get("exitCode", get("containerExitCode"))) if ended else None,
         "exit_code_trusted": True if podman and ended else None,
-        "signal": _integer(get("signal")) if action == "kill" else None,
+        "signal": integer(get("signal")) if action == "kill" else None,
         "container": ident if kind == "container" else _text(get("container")),
         "network": name if kind == "network" else None,
         "volume": name if kind == "volume" else None,
@@ -157,16 +165,11 @@ def rows_frame(
     data: dict[str, Sequence[Any]] = {c.name: [row.get(c.name) for row in rows] for c in COLUMNS}
     data["time"] = [_count(value) for value in data["time"]]
     frame = build(COLUMNS, data)
-    labelled = pd.Series([bool(labels) and "exitCode" in labels for labels in data["labels"]])
-    return complete(frame, labelled.to_numpy(dtype=bool), healthchecks or {})
-
-
-def complete(
-    frame: pd.DataFrame, labelled: Any, healthchecks: Mapping[str, str | None]
-) -> pd.DataFrame:
-    """Fill in what only the events together tell; `labelled` marks a label called exitCode."""
-    frame["exit_code_trusted"] = exit_codes_trusted(frame, labelled)
-    frame["healthcheck"] = healthcheck_execs(frame, healthchecks)
+    coded: Any = {name: pd.factorize(frame[name]) for name in CODED}
+    labelled = np.array(["exitCode" in (labels or ()) for labels in data["labels"]], dtype=bool)
+    known = cast("BooleanArray", frame["exit_code_trusted"].array)
+    frame["exit_code_trusted"] = exit_codes_trusted(coded, known, labelled)
+    frame["healthcheck"] = healthcheck_execs(coded, healthchecks or {})
     return frame
 
 
@@ -185,7 +188,8 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else str(value)
 
 
-def _integer(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
+    """An exit code or signal, None where a label put something else in its place."""
     try:
         return int(value)
     except (TypeError, ValueError):

@@ -1,0 +1,108 @@
+"""When a replay sends the next thing: in causal order, at recorded times, or at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from opskit.cassette.causal import Causal
+from opskit.cassette.model import Exchange
+
+__all__ = ["PACES", "Pace", "Turns", "pace_named"]
+
+PACES = ("causal", "recorded", "instant")
+
+
+class Turns(Protocol):
+    """When the things that one replayed exchange sends may be sent."""
+
+    stuck: bool
+    """Set while the client does not read."""
+
+    def ready(self, order: int) -> bool:
+        """Whether what has this place in the recording may be sent now."""
+
+    async def wait(self, order: int, at: float) -> None:
+        """Wait until it may be sent."""
+
+    def sent(self) -> None:
+        """It was sent."""
+
+    def received(self, count: int) -> None:
+        """The client has sent bytes on a hijacked connection."""
+
+    def half_closed(self) -> None:
+        """The client sends no more on a hijacked connection."""
+
+    def over(self) -> None:
+        """The exchange is over, however it ended."""
+
+
+class Pace(Protocol):
+    """When things are sent in one replay."""
+
+    def begin(self, exchange: Exchange, *, repeated: bool = False) -> Turns:
+        """A client has made this exchange's request (``repeated``: not for the first time)."""
+
+
+def pace_named(name: str, exchanges: Sequence[Exchange]) -> Pace:
+    """The pace of this name: ``causal``, ``recorded`` or ``instant``."""
+    if name == "causal":
+        return Causal(exchanges)
+    if name == "recorded":
+        return Recorded()
+    if name == "instant":
+        return Instant()
+    raise ValueError(f"no pace {name!r}: choose one of {', '.join(PACES)}")
+
+
+class _AtOnce:
+    stuck = False
+
+    def ready(self, order: int) -> bool:
+        return True
+
+    async def wait(self, order: int, at: float) -> None:
+        pass
+
+    def sent(self) -> None:
+        pass
+
+    def received(self, count: int) -> None:
+        pass
+
+    def half_closed(self) -> None:
+        pass
+
+    def over(self) -> None:
+        pass
+
+
+class Instant:
+    """Everything at once."""
+
+    def begin(self, exchange: Exchange, *, repeated: bool = False) -> Turns:
+        """Turns that have come."""
+        return _AtOnce()
+
+
+class _OnTime(_AtOnce):
+    def __init__(self, begun: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._behind = self._loop.time() - begun
+
+    def ready(self, order: int) -> bool:
+        return False
+
+    async def wait(self, order: int, at: float) -> None:
+        if (left := at + self._behind - self._loop.time()) > 0:
+            await asyncio.sleep(left)
+
+
+class Recorded:
+    """Each thing as long after its request as in the recording."""
+
+    def begin(self, exchange: Exchange, *, repeated: bool = False) -> Turns:
+        """Turns by the clock, which starts now."""
+        return _OnTime(exchange.request.at)

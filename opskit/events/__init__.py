@@ -1,0 +1,1 @@
+"""Events of an engine: read, watched, collected, and told as a story."""

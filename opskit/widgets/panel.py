@@ -1,0 +1,284 @@
+"""The base of all panels: a thread reads, the kernel's loop paints, and all ends with the panel.
+
+A widget callback may run on the main thread or on a subshell's, depending on the kernel's release,
+and a plain thread may not touch widgets at all with some. What holds everywhere: take the main
+loop and the context of the cell when the panel is made, read in threads of one's own, and set
+traits only in calls that were handed to that loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import html
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import ipywidgets as W
+
+__all__ = ["Panel", "kernel_loop"]
+
+STYLE = """<style>
+.opskit-panel .opskit-status { color: var(--jp-ui-font-color1, #222); min-height: 1.4em; }
+.opskit-panel .opskit-error { color: var(--jp-error-color1, #b00020); font-weight: 600; }
+.opskit-panel button:focus-visible, .opskit-panel input:focus-visible,
+.opskit-panel select:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
+</style>"""
+
+_open: dict[Hashable, Panel] = {}
+
+
+def kernel_loop() -> asyncio.AbstractEventLoop | None:
+    """The main shell's event loop; None in a script or a test. To be called from a cell."""
+    with contextlib.suppress(Exception):
+        from IPython import get_ipython
+
+        shell = get_ipython()
+        if shell is not None and hasattr(shell, "kernel"):
+            loop: asyncio.AbstractEventLoop = shell.kernel.io_loop.asyncio_loop
+            return loop
+    return None
+
+
+def _cell() -> str:
+    """The id of the cell that is running, so that running it again replaces its panel."""
+    with contextlib.suppress(Exception):
+        from IPython import get_ipython
+
+        parent = get_ipython().kernel.get_parent()
+        return str(parent["metadata"].get("cellId", ""))
+    return ""
+
+
+class Panel(W.VBox):  # type: ignore[misc]
+    """A live view of an engine: reading, painting, starting, stopping, errors, closing.
+
+    A subclass gives `read` (any thread, no widgets), `paint` (the loop, widgets only) and `table`
+    (HTML that stands for the panel where no kernel runs), and calls `remember` for what the user
+    may choose.
+
+    Parameters
+    ----------
+    key : hashable
+        What the panel shows, with its kind: a panel made again in the same cell with the same key
+        closes the one before and keeps what the user chose in it.
+    view : sequence of Widget
+        What is below the bar.
+    interval : float
+        Seconds from one reading to the next.
+    live : bool
+        Begin reading at once.
+    """
+
+    def __init__(
+        self, key: Hashable, view: list[W.Widget], *, interval: float = 2.0, live: bool = False
+    ) -> None:
+        self._loop = kernel_loop()
+        self._context = contextvars.copy_context()
+        self._halt: threading.Event | None = None
+        self._chosen: dict[str, tuple[W.Widget, str]] = {}
+        self._key = (type(self).__name__, key, _cell())
+        self._former: dict[str, Any] = {}
+        self.interval = interval
+        self.readings = 0
+        self.closed = False
+        self._toggle = W.ToggleButton(description="Live", tooltip="read again and again")
+        self._once = W.Button(description="Refresh", tooltip="read once")
+        self._status = W.HTML("stopped")
+        self._confirm = W.HBox([])
+        for widget, name in (
+            (self._toggle, "live"),
+            (self._once, "refresh"),
+            (self._status, "status"),
+            (self._confirm, "confirm"),
+        ):
+            widget.add_class(f"opskit-{name}")
+        self.bar = W.HBox([self._toggle, self._once, self._status])
+        super().__init__([W.HTML(STYLE), self.bar, self._confirm, *view])
+        self.add_class("opskit-panel")
+        self.add_class(f"opskit-{type(self).__name__.lower()}")
+        self._replace_former()
+        self._toggle.observe(self._on_toggle, "value")
+        self._once.on_click(lambda _: self.act("refresh", self.read, self._painted))
+        self.remember("live", self._toggle)
+        if live and "live" not in self._former:
+            self._toggle.value = True
+
+    def read(self) -> Any:
+        """What is shown, from the engine. Runs in a thread: no widgets here."""
+        raise NotImplementedError
+
+    def paint(self, data: Any) -> None:
+        """Show what `read` gave. Runs on the kernel's loop."""
+        raise NotImplementedError
+
+    def table(self) -> str:
+        """HTML that stands for the panel in exported pages and on GitHub."""
+        return ""
+
+    def remember(self, name: str, widget: W.Widget, trait: str = "value") -> None:
+        """Keep what the user chooses in ``widget`` when the cell is run again."""
+        self._chosen[name] = (widget, trait)
+        if name in self._former:
+            with contextlib.suppress(Exception):  # an option that is not offered any more
+                setattr(widget, trait, self._former[name])
+
+    def _replace_former(self) -> None:
+        former = _open.pop(self._key, None)
+        _open[self._key] = self
+        if former is not None and not former.closed:
+            self._former = {n: getattr(w, trait) for n, (w, trait) in former._chosen.items()}
+            former.close()
+
+    def refresh(self) -> None:
+        """Read and paint once, in the calling thread."""
+        try:
+            self._painted(self.read())
+        except Exception as error:
+            self.tell(error)
+
+    def start(self) -> None:
+        """Read every `interval` seconds until `stop`."""
+        self._toggle.value = True
+
+    def stop(self) -> None:
+        """Stop reading; what is shown stays."""
+        self._toggle.value = False
+
+    @property
+    def live(self) -> bool:
+        """Whether a thread is reading."""
+        return self._halt is not None and not self._halt.is_set()
+
+    def _on_toggle(self, change: Any) -> None:
+        if self._halt is not None:
+            self._halt.set()
+            self._halt = None
+        if change["new"] and not self.closed:
+            self._halt = threading.Event()
+            name = f"opskit-{type(self).__name__.lower()}"
+            threading.Thread(target=self._run, args=(self._halt,), name=name, daemon=True).start()
+            self.tell("live")
+        else:
+            self.tell("stopped")
+
+    def _run(self, halt: threading.Event) -> None:
+        while not halt.is_set():
+            try:
+                data = self.read()
+            except Exception as error:  # an engine that is away may come back: go on asking
+                self._later(self._tell_live, halt, error)
+            else:
+                self._later(self._paint_live, halt, data)
+            halt.wait(self.interval)
+
+    def _paint_live(self, halt: threading.Event, data: Any) -> None:
+        if not halt.is_set():  # what arrives late is dropped
+            self._painted(data)
+            self.tell("live")
+
+    def _tell_live(self, halt: threading.Event, error: Exception) -> None:
+        if not halt.is_set():
+            self.tell(error)
+
+    def _painted(self, data: Any) -> None:
+        self.readings += 1
+        try:
+            self.paint(data)
+        except Exception as error:
+            self.tell(error)
+
+    def _later(self, call: Callable[..., None], *args: Any) -> None:
+        if self.closed:
+            return
+        if self._loop is None:
+            call(*args)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the kernel ends
+                self._loop.call_soon_threadsafe(call, *args, context=self._context)
+
+    def act(
+        self,
+        label: str,
+        work: Callable[[], Any],
+        then: Callable[[Any], None] | None = None,
+    ) -> threading.Thread:
+        """Do ``work`` in a thread, telling that it is under way, then its result or its error."""
+        self.tell(f"{label} …")
+
+        def run() -> None:
+            try:
+                result = work()
+            except Exception as error:
+                self._later(self.tell, error)
+            else:
+                self._later(self._acted, label, then, result)
+
+        thread = threading.Thread(target=run, name="opskit-act", daemon=True)
+        thread.start()
+        return thread
+
+    def _acted(self, label: str, then: Callable[[Any], None] | None, result: Any) -> None:
+        self.tell(f"{label}: done")
+        if then is not None:
+            then(result)
+
+    def ask(self, question: str, yes: str, then: Callable[[], Any]) -> None:
+        """Ask before something that cannot be undone; ``then`` runs when the user says yes."""
+        sure = W.Button(description=yes, button_style="danger")
+        no = W.Button(description="Cancel")
+        sure.add_class("opskit-yes")
+        no.add_class("opskit-no")
+
+        def answer(button: W.Button) -> None:
+            self._confirm.children = ()
+            sure.close()
+            no.close()
+            if button is sure:
+                then()
+
+        sure.on_click(answer)
+        no.on_click(answer)
+        self._confirm.children = (W.HTML(html.escape(question)), no, sure)
+
+    def tell(self, what: str | Exception) -> None:
+        """Show a word on the state of things, or an error with what to do."""
+        if isinstance(what, Exception):
+            text = html.escape(str(what)).replace("\n", "<br>")
+            value = f'<span class="opskit-error" role="alert">{type(what).__name__}: {text}</span>'
+        else:
+            value = f'<span role="status">{html.escape(what)}</span>'
+        if self._status.value != value:
+            self._status.value = value
+
+    def close(self) -> None:
+        """Stop reading and close the widgets of this panel."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._halt is not None:
+            self._halt.set()
+        if _open.get(self._key) is self:
+            del _open[self._key]
+        self.release()
+        _close_all(self)
+
+    def release(self) -> None:
+        """Let go of what a subclass holds: samplers, streams."""
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        if isinstance(bundle, tuple):
+            bundle = bundle[0]
+        return {**(bundle or {}), "text/plain": repr(self), "text/html": self.table()}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def _close_all(widget: W.Widget) -> None:
+    for child in getattr(widget, "children", ()):
+        _close_all(child)
+    W.Widget.close(widget)

@@ -1,0 +1,147 @@
+"""``opskit record`` and ``opskit replay``: a cassette around a command, or as a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from opskit.cassette.pace import PACES
+from opskit.wire.run import run, signals_held, wait_for_signal
+from opskit.wire.session import MODES, Recording, open_cassette, open_recording
+
+__all__ = ["record", "replay"]
+
+_listen = click.option(
+    "--listen",
+    metavar="URL",
+    help="Serve other clients at unix:///path or tcp://127.0.0.1:PORT until interrupted.",
+)
+_expose = click.option(
+    "--expose", is_flag=True, help="Allow --listen on an address that other machines can reach."
+)
+_command = click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The cassette: .yaml, .jsonl or .jsonl.gz.",
+)
+@click.option("--upstream", metavar="URL", help="The engine; by default the docker CLI's.")
+@_listen
+@_expose
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="once",
+    show_default=True,
+    help="What to do with a cassette that exists: replay it (once, none), add to it "
+    "(new_episodes), record it anew (all).",
+)
+@click.option(
+    "--redact",
+    multiple=True,
+    metavar="TEXT",
+    help="A secret to keep out of the cassette, beside those known by their place. Repeatable.",
+)
+@_command
+def record(
+    path: Path,
+    upstream: str | None,
+    listen: str | None,
+    expose: bool,
+    mode: str,
+    redact: tuple[str, ...],
+    command: tuple[str, ...],
+) -> None:
+    """Record what COMMAND, or clients of --listen, say to the engine.
+
+    The command's exit status becomes this one's.
+    """
+    _check(command, listen)
+    with signals_held():
+        session = open_recording(
+            path,
+            redact=redact,
+            mode=mode,
+            upstream=upstream,
+            listen_at=listen,
+            anywhere=expose,
+        )
+        recording = isinstance(session, Recording)
+        try:
+            what = f"recording to {path}" if recording else f"replaying {path} (mode {mode})"
+            status = _serve(session.address, command, what)
+        finally:
+            session.close()
+    if isinstance(session, Recording):
+        click.echo(f"opskit: {session.count} exchanges recorded to {path}", err=True)
+    raise SystemExit(status)
+
+
+@click.command()
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@_listen
+@_expose
+@click.option(
+    "--pace",
+    type=click.Choice(PACES),
+    default="causal",
+    show_default=True,
+    help="When the parts of streams are sent: after what caused them, at the recorded times, "
+    "or all at once.",
+)
+@click.option("--strict-version", is_flag=True, help="Tell API versions in paths apart.")
+@click.option("--strict-names", is_flag=True, help="Do not learn names that the client made up.")
+@_command
+def replay(
+    path: Path,
+    listen: str | None,
+    expose: bool,
+    pace: str,
+    strict_version: bool,
+    strict_names: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Answer COMMAND, or clients of --listen, from the cassette FILE; no engine is needed.
+
+    The command's exit status becomes this one's.
+    """
+    _check(command, listen)
+    strict = {"version": strict_version, "names": strict_names}
+    with signals_held():
+        session = open_cassette(
+            path,
+            pace=pace,
+            match=[name for name, chosen in strict.items() if chosen],
+            listen_at=listen,
+            anywhere=expose,
+        )
+        try:
+            status = _serve(session.address, command, f"replaying {path}")
+        finally:
+            session.close()
+    raise SystemExit(status)
+
+
+def _check(command: Sequence[str], listen: str | None) -> None:
+    if not command and not listen:
+        raise click.UsageError("give a command after --, or an address to --listen at")
+
+
+def _serve(address: str, command: Sequence[str], what: str) -> int:
+    if command:
+        return run(command, address)
+    click.echo(
+        f"opskit: {what}, at {address}\n  export DOCKER_HOST={address}\nCtrl-C or SIGTERM ends it.",
+        err=True,
+    )
+    wait_for_signal()
+    return 0

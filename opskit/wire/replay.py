@@ -1,0 +1,89 @@
+"""Replaying: a service that answers calls from a cassette instead of an engine."""
+
+from __future__ import annotations
+
+from opskit.cassette.match import Index, Match
+from opskit.cassette.model import Body
+from opskit.cassette.pace import Pace
+from opskit.errors import NoRecordedMatch
+from opskit.wire.answer import Answer
+from opskit.wire.call import BODY_TIMEOUT, Call, Client, Observer
+from opskit.wire.http1 import RequestHead
+from opskit.wire.upload import Upload
+
+__all__ = ["NO_MATCH", "Player"]
+
+NO_MATCH = "no-recorded-match"
+"""What the header ``X-Opskit-Error`` says where a request was not recorded."""
+
+
+class Player:
+    """A service that answers from recorded exchanges.
+
+    Parameters
+    ----------
+    index : Index
+        Finds the exchange that answers a request.
+    pace : Pace
+        When each part of an answer is sent.
+    """
+
+    def __init__(self, index: Index, pace: Pace) -> None:
+        self._index = index
+        self._pace = pace
+
+    async def release(self, client: Client) -> None:
+        """The client's connection has ended."""
+
+    async def serve(self, call: Call) -> None:
+        """Answer one call; one that was not recorded is told so (501)."""
+        reading = _Reading()
+        call.watch(reading)
+        if call.request.lists("expect", "100-continue") and not call.body_read:
+            call.client.duplex.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not call.body_read:
+            await call.read(timeout=BODY_TIMEOUT)
+        try:
+            match = self._find(call.request, reading.whole.body())
+        except NoRecordedMatch as error:
+            message = f"{error.message}\n  -> {error.remedy}" if error.remedy else error.message
+            await call.refuse(501, "Not Implemented", message, [("X-Opskit-Error", NO_MATCH)])
+            return
+        await self.play(call, match)
+
+    def known(self, request: RequestHead, body: Body) -> Match | None:
+        """The recorded exchange that answers this request, if there is one."""
+        try:
+            return self._find(request, body)
+        except NoRecordedMatch:
+            return None
+
+    def _find(self, request: RequestHead, body: Body) -> Match:
+        return self._index.find(request.method, request.target, request.headers, body)
+
+    async def play(self, call: Call, match: Match) -> None:
+        """Send the recorded answer."""
+        exchange = match.exchange
+        if not exchange.replayable:
+            why = exchange.notes.get("why", "it depends on the client")
+            await call.refuse(
+                501,
+                "Not Implemented",
+                f"{call.request.method} {call.request.target} was recorded but cannot be "
+                f"replayed: {why}",
+                [("X-Opskit-Error", "not-replayable")],
+            )
+            return
+        turns = self._pace.begin(exchange, repeated=match.repeated)
+        try:
+            await Answer(call, match, turns).send()
+        finally:
+            turns.over()
+
+
+class _Reading(Observer):
+    def request(self, head: RequestHead) -> None:
+        self.whole = Upload(head)
+
+    def upload(self, data: bytes) -> None:
+        self.whole.add(data)

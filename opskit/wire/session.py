@@ -1,0 +1,305 @@
+"""Recording and replaying in one process: context managers that lend out an address."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import opskit
+from opskit.address import Address, resolve
+from opskit.cassette.format import Cassette, load
+from opskit.cassette.journal import Journal
+from opskit.cassette.match import Index
+from opskit.cassette.pace import pace_named
+from opskit.cassette.redact import Redactor
+from opskit.errors import CassetteError, EngineError
+from opskit.wire.forward import Forwarder
+from opskit.wire.listen import listen
+from opskit.wire.record import Recorder
+from opskit.wire.relay import Relay
+from opskit.wire.replay import Player
+from opskit.wire.upstream import dialler
+
+if TYPE_CHECKING:
+    from opskit.engine import Engine
+
+__all__ = [
+    "DOCKER_VARIABLES",
+    "MODES",
+    "Recording",
+    "Replay",
+    "docker_host",
+    "open_cassette",
+    "open_recording",
+    "record",
+    "replay",
+]
+
+MODES = ("once", "new_episodes", "all", "none")
+"""Record modes, in vcrpy's words."""
+
+
+DOCKER_VARIABLES = (
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+)
+"""What in the environment leads clients to an engine."""
+
+
+class Replay:
+    """A cassette that answers at an address, as an engine would.
+
+    Attributes
+    ----------
+    address : str
+        For ``DOCKER_HOST``.
+    cassette : Cassette
+        What is replayed.
+    """
+
+    def __init__(self, cassette: Cassette, relay: Relay, index: Index) -> None:
+        self.cassette = cassette
+        self.address = relay.address
+        self._relay = relay.start()
+        self._index = index
+
+    def unplayed(self) -> list[str]:
+        """The recorded requests that nobody has made."""
+        exchanges = self.cassette.exchanges
+        requests = [exchanges[place].request for place in self._index.unplayed()]
+        return [f"{request.method} {request.target}" for request in requests]
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._relay.stop()
+
+
+class Recording:
+    """An engine behind an address where everything that is said is recorded.
+
+    Attributes
+    ----------
+    address : str
+        For ``DOCKER_HOST``.
+    """
+
+    def __init__(self, relay: Relay, recorder: Recorder) -> None:
+        self.address = relay.address
+        self._relay = relay.start()
+        self._recorder = recorder
+        self._journal = recorder.journal
+
+    @property
+    def count(self) -> int:
+        """How many exchanges have been recorded."""
+        return self._recorder.count
+
+    def close(self) -> Path:
+        """Stop, and write the cassette.
+
+        Raises
+        ------
+        CassetteError
+            It could not be written, or not whole; the message says what was kept and where.
+        """
+        self._relay.stop()
+        return self._journal.close()
+
+    def abandon(self) -> None:
+        """Stop without touching the cassette; what was recorded stays in the journal."""
+        self._relay.stop()
+        self._journal.abort()
+
+
+def open_cassette(
+    path: str | os.PathLike[str],
+    *,
+    pace: str = "causal",
+    match: Iterable[str] = (),
+    faults: Any = None,
+    listen_at: str | None = None,
+    anywhere: bool = False,
+) -> Replay:
+    """Answer from a cassette until ``close()``; parameters as for `replay`."""
+    cassette = load(path)
+    index = Index(cassette.exchanges, **_matching(match))
+    player = Player(index, pace_named(pace, cassette.exchanges))
+    return Replay(cassette, Relay(player, listen(listen_at, anywhere=anywhere)), index)
+
+
+def open_recording(
+    path: str | os.PathLike[str],
+    *,
+    redact: Iterable[str | bytes] = (),
+    mode: str = "once",
+    upstream: str | Address | None = None,
+    listen_at: str | None = None,
+    anywhere: bool = False,
+) -> Recording | Replay:
+    """Record until ``close()``; parameters as for `record`.
+
+    A cassette that is complete by its mode (``none``, or ``once`` where the file exists) is
+    replayed instead.
+    """
+    if mode not in MODES:
+        raise ValueError(f"no record mode {mode!r}: choose one of {', '.join(MODES)}")
+    path = Path(path)
+    if mode == "none" or (mode == "once" and path.exists()):
+        return open_cassette(path, listen_at=listen_at, anywhere=anywhere)
+    address = resolve(upstream)
+    known = load(path) if mode == "new_episodes" and path.exists() else None
+    player = None
+    if known is not None:
+        player = Player(Index(known.exchanges), pace_named("causal", known.exchanges))
+    listener = listen(listen_at, anywhere=anywhere)
+    try:
+        journal = Journal(
+            path, mode=mode, redactor=Redactor(redact), metadata=_metadata(address, redact)
+        )
+    except BaseException:
+        listener.close()
+        raise
+    forwarder = Forwarder(dialler(address), address.path if address.scheme == "tcp" else "")
+    recorder = Recorder(forwarder, journal, player=player)
+    return Recording(Relay(recorder, listener), recorder)
+
+
+@contextlib.contextmanager
+def record(
+    path: str | os.PathLike[str],
+    *,
+    redact: Iterable[str | bytes] = (),
+    mode: str = "once",
+    upstream: str | Address | None = None,
+) -> Iterator[Engine]:
+    """Record whatever is said to the engine inside the ``with`` block.
+
+    Every client is recorded that finds the engine by ``DOCKER_HOST``: the docker SDK, the docker
+    CLI in a subprocess, anything in any language.
+
+    Parameters
+    ----------
+    path : path
+        The cassette: ``.yaml`` to be read by people, ``.jsonl`` or ``.jsonl.gz`` for long ones.
+    redact : iterable of str or bytes
+        Secrets to keep out of the cassette, beside those that are known by their place.
+    mode : {"once", "new_episodes", "all", "none"}
+        ``once`` records a cassette that does not exist and replays one that does;
+        ``new_episodes`` replays what it knows and adds the rest; ``all`` records anew; ``none``
+        only replays.
+    upstream : str, optional
+        The engine, as for `opskit.connect`.
+
+    Yields
+    ------
+    Engine
+        Connected through the recorder.
+
+    Raises
+    ------
+    CassetteError, CassetteBusy
+        The cassette cannot be written, or somebody else is recording to it. If the block raises
+        and a cassette was there before, that one is kept, and what was recorded stays beside it.
+    """
+    session = open_recording(path, redact=redact, mode=mode, upstream=upstream)
+    existed = Path(path).exists()
+    try:
+        with _engine_at(session.address) as engine:
+            yield engine
+    except BaseException:
+        if isinstance(session, Recording) and existed:
+            session.abandon()
+        else:
+            session.close()
+        raise
+    session.close()
+
+
+@contextlib.contextmanager
+def replay(
+    path: str | os.PathLike[str],
+    *,
+    pace: str = "causal",
+    match: Iterable[str] = (),
+    faults: Any = None,
+) -> Iterator[Engine]:
+    """Answer from a cassette whatever is said to the engine inside the ``with`` block.
+
+    Parameters
+    ----------
+    path : path
+        The cassette.
+    pace : {"causal", "recorded", "instant"}
+        When the parts of streams are sent: in the order of the recording and no sooner than the
+        calls that caused them, at the recorded times, or all at once.
+    match : iterable of {"version", "names"}
+        ``version``: a request for another API version is another request. ``names``: only equal
+        names match; by default names that the client made up are learned.
+    faults : optional
+        How the engine misbehaves, see `opskit.wire.faults`.
+
+    Yields
+    ------
+    Engine
+        Connected to the replay.
+    """
+    session = open_cassette(path, pace=pace, match=match, faults=faults)
+    try:
+        with _engine_at(session.address) as engine:
+            yield engine
+    finally:
+        session.close()
+
+
+@contextlib.contextmanager
+def docker_host(address: str) -> Iterator[None]:
+    """Point ``DOCKER_HOST`` at an address; what else would lead clients elsewhere is set aside."""
+    before = {name: os.environ.pop(name) for name in DOCKER_VARIABLES if name in os.environ}
+    os.environ["DOCKER_HOST"] = address
+    try:
+        yield
+    finally:
+        for name in DOCKER_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _engine_at(address: str) -> Iterator[Engine]:
+    from opskit.engine import Engine
+
+    with docker_host(address), Engine(resolve(address)) as engine:
+        yield engine
+
+
+def _matching(match: Iterable[str]) -> dict[str, bool]:
+    wanted = {match} if isinstance(match, str) else set(match)
+    if unknown := wanted - {"version", "names"}:
+        raise ValueError(f"match takes 'version' and 'names', not {', '.join(sorted(unknown))}")
+    return {"strict_version": "version" in wanted, "names": "names" not in wanted}
+
+
+def _metadata(address: Address, redact: Iterable[str | bytes]) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "recorded_by": f"opskit {opskit.__version__}",
+        "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recorded_on": f"{platform.system()} {platform.machine()}".lower(),
+    }
+    from opskit.engine import Engine
+
+    try:
+        with Engine(address, timeout=10) as engine:
+            version = engine.get("/version")
+    except (EngineError, CassetteError):
+        return about
+    names = {"engine_version": "Version", "api_version": "ApiVersion", "platform": "Os"}
+    about.update({name: version.get(key, "") for name, key in names.items()})
+    return about

@@ -1,0 +1,96 @@
+"""``python -m tests.notebooks [names]``: record the notebooks' cassettes and outputs anew.
+
+Each notebook runs twice: once on a private engine where a small shop is open, recorded to its
+cassette, and once from that cassette with no engine; what it then shows is what is committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+import opskit
+from opskit import lab
+
+from .engines import PrivateEngine
+from .shop import open_shop
+
+__all__ = ["CASSETTES", "NOTEBOOKS", "execute", "notebook_env", "record"]
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+CASSETTES = ROOT / "cassettes"
+NO_ENGINE = "unix:///nonexistent/opskit-notebooks-have-no-engine.sock"
+
+
+def notebook_env(notebook: Path, docker_host: str = NO_ENGINE) -> dict[str, str]:
+    """Environment of a notebook's kernel: that engine, or without one its cassette."""
+    unwanted = ("DOCKER_", "OPSKIT_NOTEBOOK", "JPY_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    cassettes = {lab.CASSETTES: str(CASSETTES)} if docker_host == NO_ENGINE else {}
+    return {
+        **kept,
+        **cassettes,
+        lab.NOTEBOOK: str(notebook),
+        "DOCKER_HOST": docker_host,
+        "DOCKER_CONFIG": "/nonexistent/opskit-notebooks",
+    }
+
+
+def execute(notebook: Path, env: dict[str, str], timeout: int = 120) -> Any:
+    """Run all cells in a fresh kernel; the notebook with its new outputs."""
+    content = nbformat.read(notebook, as_version=4)
+    client = NotebookClient(
+        content,
+        timeout=timeout,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(notebook.parent)}},
+    )
+    client.execute(env=env)
+    return content
+
+
+def record(notebook: Path) -> None:
+    """Record one notebook's cassette on a private engine and refresh its outputs from it."""
+    cassette = CASSETTES / f"{notebook.stem}.yaml"
+    with PrivateEngine("notebook") as engine:
+        open_shop(engine)
+        with opskit.record(cassette, mode="all", upstream=engine.url):
+            execute(notebook, notebook_env(notebook, os.environ["DOCKER_HOST"]))
+    content = execute(notebook, notebook_env(notebook))
+    content.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"file_extension": ".py", "name": "python"},
+    }
+    nbformat.write(content, notebook)
+    size = notebook.stat().st_size // 1000
+    print(f"{notebook.stem}: notebook {size} kB, cassette {cassette.stat().st_size // 1000} kB")
+
+
+def main() -> int:
+    names = [path.stem for path in NOTEBOOKS]
+    parser = argparse.ArgumentParser(prog="./run record", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"or their beginnings, of {', '.join(names)}")
+    wanted = parser.parse_args().names or names
+    chosen = [path for path in NOTEBOOKS if path.stem.startswith(tuple(wanted))]
+    if not chosen:
+        parser.error(f"no such notebook; there are {', '.join(names)}")
+    for notebook in chosen:
+        record(notebook)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
