@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -52,6 +53,9 @@ def decode(body: bytes, content_type: str, request: str) -> Any:
         )
     if kind.startswith("text/"):
         return body.decode("utf-8", "replace")
+    if not kind and body[:1] in (b"{", b"["):  # Podman sends some JSON without saying so
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(body)
     return body
 
 
