@@ -90,7 +90,7 @@ def test_probes_are_told_from_other_execs_without_asking_the_engine() -> None:
 
 def test_probes_are_known_from_inspect_when_health_never_changes() -> None:
     raw = [
-        event("exec_create: true", 1, execID="e1"),
+        event("exec_create: true ", 1, execID="e1"),
         event("exec_die", 2, execID="e1", exitCode="0"),
         event("exec_create: sh", 3, execID="e2"),
         event("exec_die", 4, execID="e3", exitCode="0"),  # its beginning was not seen

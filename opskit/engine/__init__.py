@@ -9,6 +9,7 @@ from typing import Any
 
 from opskit.address import Address, resolve
 from opskit.engine.actions import ActionCalls
+from opskit.engine.events import EventCalls
 from opskit.engine.reads import ReadCalls
 from opskit.engine.stats import StatsCalls
 from opskit.errors import EngineNotFound
@@ -16,7 +17,7 @@ from opskit.errors import EngineNotFound
 __all__ = ["Engine", "connect"]
 
 
-class Engine(ReadCalls, StatsCalls, ActionCalls):
+class Engine(ReadCalls, StatsCalls, EventCalls, ActionCalls):
     """A Docker Engine: raw calls, tables, live streams. Made by `opskit.connect`."""
 
 

@@ -80,7 +80,7 @@ def _derived(raw: dict[str, Any]) -> Columns:
     got = {name: Coded.of(texts) for name, texts in given.items()}
     kind, action = Coded.of(raw["Type"]), Coded.of(raw["Action"])
     word = action.mapped(lambda text: text.partition(": ")[0] or None)
-    detail = action.mapped(lambda text: text.partition(": ")[2] or None)
+    detail = action.mapped(lambda text: text.partition(": ")[2].rstrip() or None)
     of_container, of_volume = kind.among({"container"}), kind.among({"volume"})
     labelled, ended = kind.among(LABELLED), word.among(ENDINGS)
     stand_in = ident.where(of_volume).otherwise(got["network"].where(~of_volume))

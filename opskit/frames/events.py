@@ -111,7 +111,7 @@ def event_row(event: Mapping[str, Any]) -> dict[str, Any]:
         "time": _nanoseconds(event),
         "type": kind,
         "action": action or None,
-        "detail": detail or _text(event.get("HealthStatus")),
+        "detail": detail.rstrip() or _text(event.get("HealthStatus")),
         "name": name and name.lstrip("/"),
         "id": ident,
         "image": name if kind == "image" else _text(get("image")) or _text(event.get("from")),

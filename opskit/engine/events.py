@@ -1,0 +1,86 @@
+"""What happened: ``engine.events()``, ``.watch()``, ``.timeline()``, ``.collect()``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from opskit.engine.base import RawEngine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from opskit.events.query import Values
+
+__all__ = ["EventCalls"]
+
+
+class EventCalls(RawEngine):
+    """The calls about events, mixed into `opskit.Engine`."""
+
+    def events(
+        self,
+        *,
+        since: Any = None,
+        until: Any = None,
+        filters: Mapping[str, Any] | None = None,
+        type: Values = None,
+        event: Values = None,
+        container: Values = None,
+        image: Values = None,
+        network: Values = None,
+        volume: Values = None,
+        label: Values | Mapping[str, str] = None,
+        check: bool = True,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """What the engine still remembers of what happened (endpoint ``GET /events``).
+
+        Docker keeps its last 256 events and forgets them all when it restarts. Where that may cut
+        the answer a warning says so, and ``frame.attrs`` has ``truncated`` and ``memory_begins``.
+
+        Parameters
+        ----------
+        since, until : optional
+            ``"1h"`` back from now, an RFC 3339 time, seconds since the epoch, a datetime. Without,
+            from the oldest event that is remembered until now.
+        filters : mapping, optional
+            The Engine API's filters; the keywords below are added to them.
+        type, event, container, image, network, volume, label : str or iterable of str, optional
+            Filters as ``docker events --filter`` has them; several values of one mean "or".
+            ``label`` also takes a mapping.
+        check : bool
+            Inspect the containers whose exit codes a label may hide, or whose execs may be
+            healthchecks: one more round trip, and only where the events leave it open.
+            ``attrs["unchecked_exit_codes"]`` counts what stays open because the container is gone.
+        timeout : float, optional
+            Seconds to wait for the answer.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `opskit.frames.events.COLUMNS`, one row an event, in the engine's order.
+
+        Raises
+        ------
+        ValueError
+            ``since`` is after ``until``, a time that is none, or a filter that does not exist.
+        EngineError
+            The engine could not be reached, or its answer not be read.
+        """
+        from opskit.events.clock import now_of
+        from opskit.events.query import filters_of, window
+        from opskit.events.read import read
+
+        merged = filters_of(
+            filters,
+            type=type,
+            event=event,
+            container=container,
+            image=image,
+            network=network,
+            volume=volume,
+            label=label,
+        )
+        begin, end = window(since, until, now_of(self))
+        return read(self, begin, end, merged, check=check, timeout=timeout)
