@@ -83,6 +83,11 @@ class Exchanges(Sequence[Exchange]):
         except RecordError as error:
             raise self._wrong(index, error) from error
 
+    @property
+    def lines(self) -> Lines | None:
+        """The open JSON Lines file, if it is one."""
+        return self._source if isinstance(self._source, Lines) else None
+
     def requests(self) -> Iterator[Request]:
         """The requests alone: quick, because no answer is read."""
         for index in range(len(self)):

@@ -12,6 +12,7 @@ import mmap
 import tempfile
 import zlib
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,7 @@ from opskit.errors import CassetteFormatError
 
 __all__ = ["Lines", "write_lines"]
 
+_ANSWER = b',"response":{"status"'
 BODY_LIMIT = 1024 * 1024
 GZIP_RATIO = 400
 GZIP_FREE = 2**28
@@ -114,7 +116,7 @@ class Lines:
     def head(self, index: int) -> Record:
         """The record without its response."""
         start, end = self._starts[index + 1], self._starts[index + 2]
-        cut = self._data.find(b',"response":{"status"', start, end)
+        cut = self._data.find(_ANSWER, start, end)
         if cut > 0:
             try:
                 record: Record = orjson.loads(self._data[start:cut] + b"}")
@@ -123,6 +125,23 @@ class Lines:
             except (ValueError, KeyError):
                 pass
         return self.record(index)
+
+    def places(self, text: bytes) -> Iterator[int]:
+        """Where a text stands in the exchanges, one place after the other."""
+        place = self._data.find(text, self._starts[1])
+        while place >= 0:
+            yield place
+            place = self._data.find(text, place + 1)
+
+    def around(self, place: int, length: int) -> bytes:
+        """The text at a place, with the byte before and the byte after."""
+        return self._data[place - 1 : place + length + 1]
+
+    def whose(self, place: int) -> tuple[int, bool]:
+        """The exchange at a place of the file, and whether that is in its request."""
+        index = bisect_right(self._starts, place) - 2
+        answer = self._data.find(_ANSWER, self._starts[index + 1], self._starts[index + 2])
+        return index, place < answer
 
     def _line(self, index: int) -> Record:
         raw = self._data[self._starts[index] : self._starts[index + 1] - 1]

@@ -7,27 +7,65 @@ last answer; anything else is refused, because it would have changed something o
 
 from __future__ import annotations
 
+import re
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
 
-from opskit.cassette.canonical import form
+from opskit.cassette.canonical import Form, form
+from opskit.cassette.difference import differences
 from opskit.cassette.format import Exchanges
 from opskit.cassette.model import Body, Exchange, Headers, Request
+from opskit.cassette.names import Names, bonds
+from opskit.cassette.nearest import describe
+from opskit.cassette.playback import Playback
+from opskit.cassette.redact import Redactor
+from opskit.cassette.said import Said
 from opskit.errors import NoRecordedMatch
 
 __all__ = ["Index", "Match"]
 
 SAFE = {"GET", "HEAD"}
+CANDIDATES = 400
+"""How many recorded requests of the same shape are compared before giving up."""
+
+_FIXED = """
+_ping archive attach auth build changes commit configs connect containers create df disable
+disconnect distribution enable events exec export get grpc history images info init join json
+kill leave load logs networks nodes pause plugins privileges prune pull push rename resize
+restart search secrets services session set start stats stop swarm system tag tasks top unlock
+unlockkey unpause update upgrade version volumes wait ws
+"""
+_WORDS = frozenset(_FIXED.split())
+"""Parts of the Engine API's paths that are not an object's name."""
+
+_OBJECT = re.compile(r"\0(/\0)+")
 
 
 @dataclass(slots=True)
 class Match:
-    """A recorded exchange that answers a request."""
+    """A recorded exchange that answers a request.
+
+    Attributes
+    ----------
+    exchange : Exchange
+        As it was recorded.
+    repeated : bool
+        Whether it has been played before.
+    names : Names
+        New values that stand for recorded ones, those of the whole replay.
+    """
 
     exchange: Exchange
-    repeated: bool = False
-    bindings: dict[str, str] = field(default_factory=dict)
+    repeated: bool
+    names: Names
+
+    def playback(self) -> Playback:
+        """The answer as it is to be said now."""
+        return Playback(self.exchange, self.names)
 
 
 class Index:
@@ -41,6 +79,8 @@ class Index:
         Whether a request for another API version is another request.
     names : bool
         Whether generated names are learned.
+    redactor : Redactor, optional
+        Masks requests as they were masked when they were recorded.
     """
 
     def __init__(
@@ -49,16 +89,21 @@ class Index:
         *,
         strict_version: bool = False,
         names: bool = True,
+        redactor: Redactor | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._strict = strict_version
-        self._names = names
+        self._learn = names
+        self._redactor = redactor or Redactor()
         self._queues: dict[bytes, array[int]] = {}
         self._next: dict[bytes, int] = {}
         self._played: set[int] = set()
+        self._last = -1
+        self._shapes: dict[Any, array[int]] | None = None
+        self._said = Said(exchanges)
+        self.names = Names()
         for index, request in enumerate(_requests(exchanges)):
-            key = self._key(request.method, request.target, request.body)
-            self._queues.setdefault(key, array("L")).append(index)
+            self._queues.setdefault(self._key(self._form(request)), array("L")).append(index)
 
     def find(self, method: str, target: str, headers: Headers, body: Body) -> Match:
         """The recorded exchange to answer a request with.
@@ -69,35 +114,128 @@ class Index:
             There is none. The message names the request, the nearest recorded ones and what
             differs.
         """
-        key = self._key(method, target, body)
+        asked = self._form(Request(method, target, body=body))
+        read = self.names.incoming(asked)
+        key = self._key(read)
         queue = self._queues.get(key)
-        if queue is None:
-            raise self._refusal(method, target, "was not recorded")
-        place = self._next.get(key, 0)
-        if place >= len(queue):
-            if method not in SAFE:
-                times = "once" if len(queue) == 1 else f"{len(queue)} times"
-                raise self._refusal(method, target, f"was recorded {times}, and has been played")
-            return Match(self._exchanges[queue[-1]], repeated=True)
-        self._next[key] = place + 1
-        self._played.add(queue[place])
-        return Match(self._exchanges[queue[place]])
+        if queue is not None:
+            place = self._next.get(key, 0)
+            while place < len(queue) and queue[place] in self._played:
+                place += 1
+            self._next[key] = place + 1
+            if place < len(queue):
+                return self._play(queue[place])
+            if method in SAFE:
+                return self._play(queue[-1], repeated=True)
+        found = self._nearly(read)
+        if found is not None:
+            return found
+        raise self._refusal(method, target, read, len(queue or ()))
 
     def unplayed(self) -> list[int]:
         """Places of the exchanges that were never played."""
         return [i for i in range(len(self._exchanges)) if i not in self._played]
 
-    def _key(self, method: str, target: str, body: Body) -> bytes:
-        return form(method, target, body).key(strict_version=self._strict)
+    def _play(self, index: int, *, repeated: bool = False) -> Match:
+        self._played.add(index)
+        self._last = index
+        return Match(self._exchanges[index], repeated, self.names)
 
-    def _refusal(self, method: str, target: str, what: str) -> NoRecordedMatch:
+    def _nearly(self, asked: Form) -> Match | None:
+        """The recorded request that differs only in masked or made-up values, if there is one."""
+        best: tuple[int, int, dict[str, str]] | None = None
+        for index in self._alike(asked, again=asked.method in SAFE):
+            found = differences(self._form(_request(self._exchanges, index)), asked)
+            pairs = bonds(found, self._said, index) if self._learn else None if found else {}
+            if pairs is None:
+                continue
+            cost = len(found) + sum(4 for recorded in pairs.values() if self.names.bound(recorded))
+            if best is None or cost < best[0]:
+                best = cost, index, pairs
+            if cost <= 1:
+                break
+        if best is None:
+            return None
+        for new, recorded in best[2].items():
+            self.names.bind(new, recorded)
+        return self._play(best[1], repeated=best[1] in self._played)
+
+    def _alike(self, asked: Form, *, again: bool) -> Iterator[int]:
+        """Recorded requests of the same shape: those not played yet, from the last played on."""
+        same = self._by_shape().get(_shape(asked), array("L"))
+        start = bisect_left(same, self._last)
+        onward = chain(islice(same, start, None), islice(same, 0, start))
+        yield from islice((i for i in onward if i not in self._played), CANDIDATES)
+        if again:
+            yield from islice((i for i in reversed(same) if i in self._played), CANDIDATES)
+
+    def _by_shape(self) -> dict[Any, array[int]]:
+        if self._shapes is None:
+            self._shapes = {}
+            for index, request in enumerate(_requests(self._exchanges)):
+                shape = _shape(self._form(request))
+                self._shapes.setdefault(shape, array("L")).append(index)
+        return self._shapes
+
+    def _form(self, request: Request) -> Form:
+        target, body = request.target, request.body
+        return form(
+            request.method, self._redactor.target(target), self._redactor.body(target, body)
+        )
+
+    def _key(self, asked: Form) -> bytes:
+        return asked.key(strict_version=self._strict)
+
+    def _refusal(self, method: str, target: str, asked: Form, times: int) -> NoRecordedMatch:
+        if times:
+            count = "once" if times == 1 else f"{times} times"
+            what = f"{method} {target} was recorded {count}, and has been played as often"
+        else:
+            what = f"{method} {target} was not recorded"
+        near = self._near(asked)
+        if near:
+            what += "\n" + near
         return NoRecordedMatch(
-            f"{method} {target} {what}",
-            "record it: mode new_episodes adds to a cassette",
+            what,
+            "record again, or add to the cassette with mode new_episodes",
             status=501,
-            message=f"{method} {target} {what}",
+            message=what,
             request=f"{method} {target}",
         )
+
+    def _near(self, asked: Form) -> str:
+        shapes = self._by_shape()
+        shape = _shape(asked)
+        kinds: list[Callable[[Any], bool]] = [
+            lambda other: other == shape,
+            lambda other: other[:2] == shape[:2],
+            lambda other: other[1].split("/")[1:2] == shape[1].split("/")[1:2],
+        ]
+        same: list[int] = []
+        for kind in kinds:
+            same = same or [i for other, found in shapes.items() if kind(other) for i in found]
+        return describe(
+            asked,
+            (
+                (i + 1, self._form(_request(self._exchanges, i)), i in self._played)
+                for i in same[:CANDIDATES]
+            ),
+        )
+
+
+def _shape(asked: Form) -> tuple[str, str, tuple[str, ...], Any]:
+    """What requests that differ only in values have in common."""
+    parts = [part if part in _WORDS else "\0" for part in asked.path.split("/")[1:]]
+    path = _OBJECT.sub("\0", "/" + "/".join(parts))
+    body = asked.body
+    inside = tuple(sorted(body)) if isinstance(body, dict) else type(body).__name__
+    return asked.method, path, tuple(name for name, _ in asked.query), inside
+
+
+def _request(exchanges: Sequence[Exchange], index: int) -> Request:
+    if isinstance(exchanges, Exchanges):
+        return exchanges.request(index)
+    return exchanges[index].request
 
 
 def _requests(exchanges: Sequence[Exchange]) -> Iterable[Request]:

@@ -1,0 +1,129 @@
+"""In what two requests differ: values that correspond to each other, or a different shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from opskit.cassette.canonical import Form
+
+__all__ = ["Difference", "differences"]
+
+_NAMING = frozenset(("name", "repo", "t", "dockerfile", "comment"))
+"""Parameters in which clients choose a name freely."""
+
+_MASK = re.compile(r"\*{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where a request has another value than the recorded one.
+
+    Attributes
+    ----------
+    place : str
+        ``path``, ``query name``, ``body Labels.x`` or ``upload``.
+    recorded, asked : str
+        The two values.
+    alike : bool
+        Whether both are text, so that one can stand for the other.
+    naming : bool
+        Whether clients choose freely what stands there.
+    """
+
+    place: str
+    recorded: str
+    asked: str
+    alike: bool = True
+    naming: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.place} is {self.asked!r:.80}, recorded was {self.recorded!r:.80}"
+
+
+def differences(recorded: Form, asked: Form) -> list[Difference]:
+    """Where two requests differ.
+
+    Those that differ only in corresponding texts have nothing but `Difference.alike` ones.
+    """
+    found = (
+        []
+        if recorded.method == asked.method
+        else [Difference("method", recorded.method, asked.method, alike=False)]
+    )
+    found += _paths(recorded.path, asked.path)
+    found += _values(_grouped(recorded.query), _grouped(asked.query), "query", "")
+    ours, theirs = recorded.body, asked.body
+    if _upload(ours) and _upload(theirs):
+        return found if ours == theirs else [*found, Difference("upload", ours[7:], theirs[7:])]
+    found += _values(ours, theirs, "body", "")
+    return found
+
+
+def _upload(body: Any) -> bool:
+    return isinstance(body, str) and body.startswith("upload ")
+
+
+def _paths(recorded: str, asked: str) -> Iterator[Difference]:
+    ours, theirs = recorded.split("/"), asked.split("/")
+    if len(ours) != len(theirs):
+        yield Difference("path", recorded, asked, alike=False)
+        return
+    for a, b in zip(ours, theirs, strict=True):
+        if a != b:
+            yield Difference("path", a, b)
+
+
+def _grouped(query: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Parameters by name; one that is given twice as a list."""
+    grouped: dict[str, list[Any]] = {}
+    for name, value in query:
+        grouped.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in grouped.items()}
+
+
+def _values(a: Any, b: Any, place: str, key: str) -> Iterator[Difference]:
+    if a == b and type(a) is type(b):
+        return
+    if isinstance(a, dict) and isinstance(b, dict):
+        yield from _members(a, b, place)
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        if sorted(map(repr, a)) != sorted(map(repr, b)):
+            for i, (x, y) in enumerate(zip(a, b, strict=True)):
+                yield from _values(x, y, f"{place}[{i}]", key)
+    elif isinstance(a, str) and isinstance(b, str):
+        if not _MASK.search(a) or not _covers(a, b):
+            naming = key in _NAMING if place.startswith("query ") else place == "body Name"
+            yield Difference(place, a, b, naming=naming or (key == "tag" and place == "query tag"))
+    else:
+        yield Difference(place, _shown(a), _shown(b), alike=False)
+
+
+def _members(a: dict[str, Any], b: dict[str, Any], place: str) -> Iterator[Difference]:
+    gone = [key for key in a if key not in b]
+    new = [key for key in b if key not in a]
+    dot = "." if " " in place else " "
+    if len(gone) == len(new) and dot == ".":
+        for x, y in zip(gone, new, strict=True):
+            yield Difference(f"{place} (key)", x, y)
+            yield from _values(a[x], b[y], f"{place}{dot}{x}", x)
+    else:
+        for key in gone:
+            yield Difference(f"{place}{dot}{key}", _shown(a[key]), "nothing", alike=False)
+        for key in new:
+            yield Difference(f"{place}{dot}{key}", "nothing", _shown(b[key]), alike=False)
+    for key, value in a.items():
+        if key in b:
+            yield from _values(value, b[key], f"{place}{dot}{key}", key)
+
+
+def _covers(masked: str, value: str) -> bool:
+    """Whether a masked text could be this value."""
+    parts = [re.escape(part) for part in _MASK.split(masked)]
+    return re.fullmatch(".+".join(parts), value, re.DOTALL) is not None
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else "nothing" if value is None else repr(value)
