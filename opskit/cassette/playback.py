@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
+from pathlib import Path
 from typing import Protocol
 
 from opskit.cassette.model import Exchange, Framing, Headers, Piece, Response
@@ -53,6 +54,8 @@ class Playback:
 
     def length(self) -> int:
         """How many bytes the body has."""
+        if self._response.blob is not None:
+            return Path(self._response.blob).stat().st_size
         if self._fixed is None:
             self._fixed = {id(piece): self._data(piece) for piece in self._engine}
         return sum(map(len, self._fixed.values()))

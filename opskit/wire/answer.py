@@ -28,6 +28,7 @@ class Answer:
     def __init__(self, call: Call, match: Match, turns: Turns) -> None:
         self._call = call
         self._exchange = match.exchange
+        self._playback = match.playback()
         self._turns = turns
         self._duplex = call.client.duplex
         self._waiting = bytearray()  # what goes out in one write
@@ -77,7 +78,7 @@ class Answer:
         call, framing = self._call, response.framing
         old = call.request.version == "1.0"
         lines = [f"HTTP/{'1.0' if old else '1.1'} {response.status} {response.reason}"]
-        for name, value in response.headers:
+        for name, value in self._playback.headers():
             key = name.lower()
             if key == "content-length" and self._length_as_recorded(response):
                 lines.append(f"{name}: {value}")
@@ -88,7 +89,7 @@ class Answer:
         if framing is Framing.CHUNKED and not old:
             lines.append("Transfer-Encoding: chunked")
         elif framing is Framing.LENGTH and not self._length_as_recorded(response):
-            lines.append(f"Content-Length: {_length(response)}")
+            lines.append(f"Content-Length: {self._playback.length()}")
         if framing in (Framing.CLOSE, Framing.HIJACK) or (framing is Framing.CHUNKED and old):
             call.keep = False
         if not call.keep and framing is not Framing.HIJACK:
@@ -115,7 +116,7 @@ class Answer:
             await self._flush()
             self._duplex.half_close()
         else:
-            self._put(piece.data, response)
+            self._put(self._playback.data(piece), response)
         self._call.piece("engine", piece.data)
         self._turns.sent()
         if len(self._waiting) > _TOGETHER or response.framing is Framing.HIJACK:
@@ -178,11 +179,3 @@ class Answer:
                 break
         self._turns.half_closed()
         self._call.piece("client", None)
-
-
-def _length(response: Response) -> int:
-    if response.blob is not None:
-        return Path(response.blob).stat().st_size
-    return sum(
-        len(piece.data) for piece in response.pieces if piece.data and piece.side == "engine"
-    )

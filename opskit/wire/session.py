@@ -158,7 +158,8 @@ def open_recording(
     known = load(path) if mode == "new_episodes" and path.exists() else None
     player = None
     if known is not None:
-        player = Player(Index(known.exchanges), pace_named("causal", known.exchanges))
+        index = Index(known.exchanges, redactor=Redactor(redact))
+        player = Player(index, pace_named("causal", known.exchanges))
     listener = listen(listen_at, anywhere=anywhere)
     try:
         journal = Journal(
@@ -280,7 +281,7 @@ def _engine_at(address: str) -> Iterator[Engine]:
         yield engine
 
 
-def _matching(match: Iterable[str]) -> dict[str, bool]:
+def _matching(match: Iterable[str]) -> dict[str, Any]:
     wanted = {match} if isinstance(match, str) else set(match)
     if unknown := wanted - {"version", "names"}:
         raise ValueError(f"match takes 'version' and 'names', not {', '.join(sorted(unknown))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
+from opskit.cassette.fingerprint import Fingerprint
 from opskit.cassette.model import Body
 from opskit.wire.http1 import RequestHead
 
@@ -25,6 +26,7 @@ class Upload:
         archive = kind in _ARCHIVE_TYPES or bool(_ARCHIVE_PATH.search(head.path))
         self._kept: bytearray | None = None if archive else bytearray()
         self._hash = hashlib.sha256()
+        self._fingerprint = Fingerprint()
         self._length = 0
 
     def add(self, data: bytes) -> None:
@@ -35,6 +37,7 @@ class Upload:
             self._kept = None
         if self._kept is None:
             self._hash.update(data)
+            self._fingerprint.feed(data)
         else:
             self._kept += data
 
@@ -44,4 +47,4 @@ class Upload:
             return Body(bytes(self._kept), length=self._length)
         if not self._length:
             return Body()
-        return Body(None, self._hash.hexdigest(), self._length)
+        return Body(None, self._hash.hexdigest(), self._length, self._fingerprint.digest())
