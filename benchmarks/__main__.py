@@ -22,7 +22,9 @@ def names() -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(names())}")
-    parser.add_argument("--rounds", type=int, default=40, help="turns of each table (40)")
+    parser.add_argument(
+        "--rounds", type=int, default=40, help="turns of a table that says none itself (40)"
+    )
     parser.add_argument("--containers", type=int, default=100, help="running containers (100)")
     options = parser.parse_args()
     unknown = set(options.names) - set(names())

@@ -51,7 +51,7 @@ class Bench:
     Parameters
     ----------
     rounds : int
-        How often each case of a table runs; a table may ask for fewer.
+        How often each case runs in a table that does not say so itself.
     containers : int
         Running containers on the busy engine.
     """
@@ -89,7 +89,7 @@ class Bench:
         dict
             Median seconds of each case.
         """
-        count = min(rounds or self.rounds, self.rounds)
+        count = rounds or self.rounds
         for _ in range(warm_up):
             for call in cases.values():
                 call()
@@ -110,7 +110,6 @@ class Bench:
                 _time(medians[name]),
                 f"{_time(min(times))} to {_time(_high(times))}",
                 f"{medians[name] / floor:.2f}",
-                "; ".join(want.judge(medians) for want in wants if want.case == name),
             )
             for name, times in samples.items()
         ]
