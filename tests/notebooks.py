@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 import opskit
 from opskit import lab
 
-from .engines import PrivateEngine
+from .releases import RELEASES, engine_of
 from .shop import open_shop
 
 __all__ = ["CASSETTES", "NOTEBOOKS", "execute", "notebook_env", "record"]
@@ -58,10 +58,10 @@ def execute(notebook: Path, env: dict[str, str], timeout: int = 120) -> Any:
     return content
 
 
-def record(notebook: Path) -> None:
+def record(notebook: Path, release: str | None = None) -> None:
     """Record one notebook's cassette on a private engine and refresh its outputs from it."""
     cassette = CASSETTES / f"{notebook.stem}.yaml"
-    with PrivateEngine("notebook") as engine:
+    with engine_of(release, "notebook") as engine:
         open_shop(engine)
         with opskit.record(cassette, mode="all", upstream=engine.url):
             execute(notebook, notebook_env(notebook, os.environ["DOCKER_HOST"]))
@@ -83,12 +83,14 @@ def main() -> int:
     names = [path.stem for path in NOTEBOOKS]
     parser = argparse.ArgumentParser(prog="./run record", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"or their beginnings, of {', '.join(names)}")
-    wanted = parser.parse_args().names or names
+    parser.add_argument("--docker", choices=sorted(RELEASES), help="default: the installed one")
+    options = parser.parse_args()
+    wanted = options.names or names
     chosen = [path for path in NOTEBOOKS if path.stem.startswith(tuple(wanted))]
     if not chosen:
         parser.error(f"no such notebook; there are {', '.join(names)}")
     for notebook in chosen:
-        record(notebook)
+        record(notebook, options.docker)
     return 0
 
 

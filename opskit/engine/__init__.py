@@ -92,5 +92,6 @@ def _from_cassette(
     except BaseException:
         served.close()
         raise
+    engine.cassette = Path(path)
     engine._on_close.append(served.close)
     return engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -66,6 +67,7 @@ class RawEngine:
         self._session: requests.Session | None = None
         self._sdk: docker.DockerClient | None = None
         self._on_close: list[Callable[[], None]] = []
+        self.cassette: Path | None = None  # what answers in place of an engine
 
     @property
     def address(self) -> str:
@@ -383,4 +385,5 @@ class RawEngine:
     def __repr__(self) -> str:
         mode = ", read-only" if self.read_only else ""
         version = f", API {self._version}" if self._version else ""
-        return f"<Engine {self.address}{version}{mode}>"
+        where = f"replaying {self.cassette.name}" if self.cassette else self.address
+        return f"<Engine {where}{version}{mode}>"
