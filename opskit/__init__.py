@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opskit import api, errors, plot, stats
+    from opskit.checks.doctor import doctor
     from opskit.engine import Engine, connect
     from opskit.fleets import fleet
     from opskit.frames.sdk import frame
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Engine": "opskit.engine",
     "connect": "opskit.engine",
+    "doctor": "opskit.checks.doctor",
     "fleet": "opskit.fleets",
     "frame": "opskit.frames.sdk",
     "record": "opskit.wire.session",
@@ -31,6 +33,7 @@ __all__ = [
     "Engine",
     "api",
     "connect",
+    "doctor",
     "errors",
     "fleet",
     "frame",

@@ -17,7 +17,7 @@ COMMANDS = {
     "cassette": ("opskit.cassette.commands:cassette", "Show, verify, compare and mend cassettes."),
     "collect": ("opskit.events.commands:collect", "Watch events and stats for days, into files."),
     "doctor": (
-        "opskit.doctor.commands:doctor",
+        "opskit.checks.commands:doctor",
         "Can I reach an engine, is it exposed, what to do.",
     ),
     "lab": ("opskit.lab:lab", "Open JupyterLab on the notebooks."),
