@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opskit import api, errors, plot, stats
     from opskit.checks.doctor import doctor
+    from opskit.compose import compose_projects
     from opskit.engine import Engine, connect
     from opskit.fleets import fleet
     from opskit.frames.sdk import frame
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Engine": "opskit.engine",
+    "compose_projects": "opskit.compose",
     "connect": "opskit.engine",
     "doctor": "opskit.checks.doctor",
     "fleet": "opskit.fleets",
@@ -32,6 +34,7 @@ _MODULES = ("api", "errors", "plot", "stats")
 __all__ = [
     "Engine",
     "api",
+    "compose_projects",
     "connect",
     "doctor",
     "errors",

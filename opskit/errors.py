@@ -171,9 +171,12 @@ class OperationFailed(APIError):
     ----------
     log : pandas.DataFrame or None
         What the engine had said until then, as the call would have given it.
+    steps : pandas.DataFrame or None
+        The steps that a build had come to, the failed one last.
     """
 
     log: Any = None
+    steps: Any = None
 
 
 class WrongEngine(OpskitError):

@@ -139,7 +139,7 @@ class ArchiveCalls(RawEngine):
         changes : str or list of str, optional
             Dockerfile instructions to apply, such as ``'CMD ["sh"]'``.
         """
-        query = {
+        query: dict[str, Any] = {
             "repo": repository,
             "tag": tag,
             "message": message,

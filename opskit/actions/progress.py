@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -149,8 +149,14 @@ def messages(stream: Stream, request: str) -> Iterator[dict[str, Any]]:
         yield message
 
 
-def follow(stream: Stream, request: str, *, show: bool = True) -> Log:
-    """Read a progress stream to its end.
+def follow(
+    stream: Stream,
+    request: str,
+    *,
+    show: bool = True,
+    watch: Callable[[dict[str, Any]], None] | None = None,
+) -> Log:
+    """Read a progress stream to its end; ``watch`` sees each message too.
 
     Raises
     ------
@@ -165,6 +171,8 @@ def follow(stream: Stream, request: str, *, show: bool = True) -> Log:
                 raise failed(request, failure, log.frame())
             log.add(message)
             bars.update(message)
+            if watch:
+                watch(message)
     finally:
         bars.close()
     return log
@@ -178,6 +186,7 @@ def post_following(
     data: Iterable[bytes] | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float | None = None,
+    watch: Callable[[dict[str, Any]], None] | None = None,
     **query: Any,
 ) -> Log:
     """POST, and `follow` what comes back. A refusal's remedy is about what was to be done."""
@@ -196,7 +205,7 @@ def post_following(
             error.remedy = explain(error.message)
         raise
     with stream:
-        return follow(stream, f"POST {path}", show=show)
+        return follow(stream, f"POST {path}", show=show, watch=watch)
 
 
 def failure_of(message: dict[str, Any]) -> str:
