@@ -224,6 +224,7 @@ def failed(request: str, message: str, log: Any) -> OperationFailed:
 
 
 _REMEDIES = (
+    ("dockerfile parse error", "mend the Dockerfile; nothing was built"),
     (
         "no basic auth|unauthorized|authentication required|denied|incorrect username",
         "log in with 'docker login', or give auth_config={'username': …, 'password': …}",

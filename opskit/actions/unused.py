@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opskit.api.versions import version_key
+from opskit.errors import InvalidOption
 from opskit.frames.columns import Column, instants
 from opskit.frames.containers import name_of
 from opskit.times import to_ns
@@ -44,15 +45,17 @@ def unused(
 
     What only stopped containers use counts as used, unless they go too.
     """
-    usage = engine.get("/system/df", timeout=timeout)
     keep = _Filter(filters)
+    if keep.until and "volumes" in kinds:
+        raise InvalidOption("prune() takes no 'until' for volumes", "choose them by label")
+    usage = engine.get("/system/df", timeout=timeout)
     containers = _items(usage, "Containers", "ContainerUsage")
     going = [c for c in containers if c.get("State") not in ACTIVE and keep(c, c.get("Created"))]
     staying = [c for c in containers if "containers" not in kinds or c not in going]
     rows: list[Unused] = []
     if "containers" in kinds:
         rows += [
-            _row("container", name_of(c.get("Names")), c["Id"], c.get("Created"), c.get("SizeRw"))
+            _row("container", name_of(c.get("Names")), c["Id"], c.get("Created"), _own_size(c))
             for c in going
         ]
     if "volumes" in kinds:
@@ -70,6 +73,11 @@ class _Filter:
     """The filters that all kinds share: ``until``, ``label`` and ``label!``."""
 
     def __init__(self, filters: Mapping[str, Any]) -> None:
+        if unknown := filters.keys() - {"until", "label", "label!"}:
+            raise InvalidOption(
+                f"prune() knows no filter {', '.join(map(repr, sorted(unknown)))}",
+                "it takes 'until', 'label' and 'label!'",
+            )
         self.until = [to_ns(value) for value in _values(filters, "until")]
         self.wanted = [_label(value) for value in _values(filters, "label")]
         self.unwanted = [_label(value) for value in _values(filters, "label!")]
@@ -110,6 +118,12 @@ def _nanoseconds(created: Any) -> int | None:
 def _items(answer: Mapping[str, Any] | None, old: str, new: str) -> list[Mapping[str, Any]]:
     told = answer or {}
     return list(told.get(old) or (told.get(new) or {}).get("Items") or ())
+
+
+def _own_size(container: Mapping[str, Any]) -> int | None:
+    """The engine omits a size of 0."""
+    size: int | None = container.get("SizeRw", 0 if "SizeRootFs" in container else None)
+    return size
 
 
 def _row(kind: str, name: Any, identity: Any, created: Any, size: Any) -> Unused:

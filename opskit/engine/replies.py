@@ -21,6 +21,7 @@ from opskit.transport import Reply
 
 __all__ = ["api_error", "decode", "decode_lines"]
 
+_NOT_ALLOWED = "it says why: take what it names out of the way, or leave it be"
 _PROXY = "ask whoever runs the proxy to allow it, or connect to the engine directly"
 
 
@@ -86,7 +87,8 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
     elif reply.status == 409:
         kind, remedy = Conflict, "the object's name or state is in the way: look at it first"
     elif reply.status == 403:
-        kind, remedy = Forbidden, _forbidden(request)
+        own = "json" in reply.headers.get("content-type", "")
+        kind, remedy = Forbidden, _NOT_ALLOWED if own else _forbidden(request)
     elif re.search(r"client version [\d.]+ is too (new|old)", message):
         kind = VersionMismatch
         remedy = "leave api_version out to negotiate, or ask for one that the engine names"
