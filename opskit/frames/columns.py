@@ -7,6 +7,7 @@ missing value, never an exception and never a zero.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,8 @@ __all__ = ["Column", "build", "epochs", "instants", "transpose"]
 # what pandas itself makes of strings: str with pandas 3, object before
 TEXT = pd.Series(["text"]).dtype
 NO_TIME = np.iinfo("int64").min
-_CENTURIES = ("20", "19")  # numpy wraps what int64 nanoseconds cannot hold, without a word
+# numpy wraps what int64 nanoseconds cannot hold, without a word; 00 is Go's zero date
+_CENTURIES = ("20", "19", "00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,8 @@ def instants(texts: Sequence[str | None]) -> np.ndarray[Any, np.dtype[np.int64]]
     """
     try:
         if all(not t or (t[-1] == "Z" and t[10:11] == "T" and t[:2] in _CENTURIES) for t in texts):
-            return np.array([t[:-1] if t else "NaT" for t in texts], dtype="datetime64[ns]").view(
-                "int64"
-            )
+            plain = [t[:-1] if t and t[0] != "0" else "NaT" for t in texts]
+            return np.array(plain, dtype="datetime64[ns]").view("int64")
     except (ValueError, TypeError):
         pass
     return np.array([_instant(t) for t in texts], dtype="int64")
@@ -111,16 +112,31 @@ def _instant(text: Any) -> int:
     return ns if -(2**63) < ns < 2**63 else int(NO_TIME)
 
 
+def _strings() -> Callable[[Any], Any]:
+    """The quickest way from a list of str and None to the dtype that pandas gives strings."""
+    if not isinstance(TEXT, pd.StringDtype):
+        return _object
+    kind: Any = TEXT.construct_array_type()
+    if TEXT.storage == "pyarrow":
+        import pyarrow as pa
+
+        text = pa.large_string()
+        with contextlib.suppress(TypeError):  # the constructor's arguments are pandas 3's
+            kind(pa.array(["text"], text), dtype=TEXT)
+            return lambda values: kind(pa.array(values, text), dtype=TEXT)
+    return lambda values: kind._from_sequence(values, dtype=TEXT)
+
+
+_quick_text = _strings()
+
+
 def _text(values: Any) -> Any:
     if isinstance(TEXT, pd.StringDtype):
         if getattr(values, "dtype", None) == TEXT:
             return values
-        make: Any = TEXT.construct_array_type()._from_sequence  # type: ignore[attr-defined]
-        try:
-            return make(values, dtype=TEXT)
-        except (TypeError, ValueError):
-            return make(list(map(_as_text, values)), dtype=TEXT)
-    return _object(list(map(_as_text, values)))
+        with contextlib.suppress(TypeError, ValueError):
+            return _quick_text(values)
+    return _quick_text(list(map(_as_text, values)))
 
 
 def _as_text(value: Any) -> str | None:
