@@ -1,0 +1,78 @@
+"""Several engines asked at once: rows of all, and the trouble of one told beside them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import opskit
+from opskit.errors import AddressError, OpskitError
+from opskit.fleets import FleetWarning
+
+from .engines import PrivateEngine
+
+pytestmark = pytest.mark.live
+
+
+def test_every_engine_has_its_rows_and_a_dead_one_is_told(
+    private_engine: PrivateEngine, fresh_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    private_engine.run(name="fleet-a")
+    fresh_engine.run(name="fleet-b")
+    engines = {
+        "first": private_engine.url,
+        "second": opskit.connect(fresh_engine.url),
+        "gone": f"unix://{tmp_path}/gone.sock",
+    }
+    with opskit.fleet(engines, timeout=5) as fleet:
+        status = fleet.status().set_index("engine")
+        assert status["up"].to_dict() == {"first": True, "second": True, "gone": False}
+        assert "socket does not exist" in status.loc["gone", "error"]
+        with pytest.warns(FleetWarning, match="no rows of gone"):
+            frame = fleet.containers()
+        rows = set(zip(frame["engine"], frame["name"], strict=True))
+        assert {("first", "fleet-a"), ("second", "fleet-b")} <= rows
+        assert list(frame.attrs["failed"]) == ["gone"]
+        with pytest.warns(FleetWarning):
+            events = fleet.events(since="5m")
+        assert events["time"].is_monotonic_increasing
+        assert set(events["engine"]) == {"first", "second"}
+
+
+def test_a_hung_engine_costs_its_timeout_and_hides_nobody(
+    private_engine: PrivateEngine, fresh_engine: PrivateEngine
+) -> None:
+    private_engine.run(name="fleet-c")
+    with opskit.fleet([private_engine.url, fresh_engine.url], timeout=1) as fleet:
+        assert fleet.status()["up"].all()
+        fresh_engine.pause()
+        begun = time.monotonic()
+        try:
+            with pytest.warns(FleetWarning, match="did not answer within 1 s"):
+                frame = fleet.containers()
+        finally:
+            fresh_engine.resume()
+        assert time.monotonic() - begun < 4
+        assert "fleet-c" in set(frame["name"])
+
+
+def test_no_engine_at_all_is_an_error(tmp_path: Path) -> None:
+    with opskit.fleet([f"unix://{tmp_path}/{n}.sock" for n in "ab"], timeout=1) as fleet:
+        assert not fleet.status()["up"].any()
+        with (
+            pytest.warns(FleetWarning),
+            pytest.raises(OpskitError, match="none of the 2 engines"),
+        ):
+            fleet.images()
+    with pytest.raises(AddressError, match="twice"):
+        opskit.fleet(["unix:///a.sock", "unix:///a.sock"])
+
+
+def test_a_fleet_cannot_change_engines_it_connected(private_engine: PrivateEngine) -> None:
+    with (
+        opskit.fleet({"only": private_engine.url}) as fleet,
+        pytest.raises(OpskitError, match="read_only"),
+    ):
+        fleet["only"].post("/volumes/create", {"Name": "never"})
