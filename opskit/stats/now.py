@@ -14,7 +14,7 @@ from opskit.frames.rates import compare
 from opskit.frames.readings import table
 from opskit.frames.stats import COLUMNS
 from opskit.stats.durations import seconds
-from opskit.stats.selection import RUNS, Listed, listed
+from opskit.stats.selection import RUNS, Listed, listed, named
 from opskit.stats.snapshot import Taken, snapshot
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from opskit.engine.stats import StatsCalls
 
-__all__ = ["cpu_limits", "frame_of", "stats_now"]
+__all__ = ["cpu_limits", "frame_of", "from_sampler", "stats_now"]
 
 
 def stats_now(
@@ -50,6 +50,19 @@ def stats_now(
     )
     frame = frame_of(chosen, taken, limits)
     return engine.stamp(frame, "GET /containers/{id}/stats")
+
+
+def from_sampler(engine: StatsCalls, containers: str | Iterable[str] | None) -> pd.DataFrame | None:
+    """The latest figures of a warm sampler of all containers, where there is one."""
+    for sampler in engine._samplers:
+        if sampler.containers is None and not sampler.filters and sampler.warm:
+            frame = sampler.latest()
+            names = named(containers)
+            if names is None:
+                return frame
+            if set(names) <= set(frame["name"]):
+                return frame[frame["name"].isin(names)].reset_index(drop=True)
+    return None
 
 
 def frame_of(

@@ -41,6 +41,7 @@ def listed(
     filters: Mapping[str, Any] | None,
     *,
     all: bool = False,
+    timeout: float | None = None,
 ) -> list[Listed]:
     """The containers that are meant, sorted by name.
 
@@ -52,6 +53,8 @@ def listed(
         The engine's own filters.
     all : bool
         Without names: also those that do not run.
+    timeout : float, optional
+        Seconds to wait for the list.
 
     Raises
     ------
@@ -60,7 +63,10 @@ def listed(
     """
     names = named(containers)
     answer = engine.get(
-        "/containers/json", all=(all or names is not None) or None, filters=dict(filters or {})
+        "/containers/json",
+        timeout=timeout,
+        all=(all or names is not None) or None,
+        filters=dict(filters) if filters else None,
     )
     found = sorted((_listed(each) for each in answer or ()), key=lambda each: each.name)
     if names is None:

@@ -1,0 +1,160 @@
+"""Readings of many containers over a while, in bounded memory, and the frames made of them.
+
+Readings stand in blocks of a structured array, 168 bytes each; a block goes when its youngest row
+is older than the window. The two newest readings of each container stand apart, so that the latest
+figures of hundreds are one vectorised comparison.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from opskit.frames.columns import NO_TIME, TEXT, build
+from opskit.frames.rates import compare
+from opskit.frames.readings import NOTHING, READING, Reading
+from opskit.frames.stats import COLUMNS
+
+__all__ = ["ROW_BYTES", "Said", "Track", "Window"]
+
+_NS = 1_000_000_000
+_BLOCK = 1024
+_ROW = np.dtype(
+    [*READING.descr, ("cpu_limit", "f8"), ("arrived", "i8"), ("series", "i4"), ("said", "i4")]
+)
+ROW_BYTES = _ROW.itemsize
+
+
+class Said(IntEnum):
+    """What a row has to say besides its figures."""
+
+    NOTHING = 0
+    PAUSED = 1
+    RESTARTED = 2
+    STOPPED = 3
+    REMOVED = 4
+    NO_ANSWER = 5
+
+
+_WORDS = np.array(
+    ["", "paused", "restarted: its counters began anew", "stopped", "removed",
+     "the engine did not answer"], dtype=object,
+)  # fmt: skip
+_NOT_COMPARED = (Said.RESTARTED, Said.STOPPED, Said.REMOVED, Said.NO_ANSWER)
+_NOT_COMPARED_WITH = (Said.STOPPED, Said.REMOVED, Said.NO_ANSWER)
+
+
+@dataclass(slots=True)
+class Track:
+    """One container's place in the window."""
+
+    number: int
+    id: str
+    name: str
+    note: str = ""
+    live: bool = True
+    count: int = 0
+
+
+class Window:
+    """The readings of the last `seconds`. Safe to read from any thread while one adds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._keep = int(seconds * _NS)
+        self._lock = threading.Lock()
+        self._blocks: deque[Any] = deque([np.empty(_BLOCK, _ROW)])
+        self._filled = 0
+        self.tracks: list[Track] = []
+        self._newest = np.empty(0, _ROW)
+        self._before = np.empty(0, _ROW)
+
+    def track(self, id_: str, name: str, note: str) -> Track:
+        """Begin to follow a container."""
+        with self._lock:
+            track = Track(len(self.tracks), id_, name, note)
+            self.tracks.append(track)
+            if track.number == len(self._newest):
+                room = np.zeros(max(16, 2 * len(self._newest)), _ROW)
+                room["time"] = NO_TIME
+                self._newest = np.concatenate([self._newest, room])
+                self._before = np.concatenate([self._before, room])
+        return track
+
+    def add(self, track: Track, read: Reading, said: Said, cpu_limit: float) -> None:
+        """Put one reading at the end."""
+        now = time.monotonic_ns()
+        row = (*read, cpu_limit, now, track.number, said)
+        with self._lock:
+            if self._filled == _BLOCK:
+                self._blocks.append(np.empty(_BLOCK, _ROW))
+                self._filled = 0
+                while len(self._blocks) > 2 and now - self._blocks[0]["arrived"][-1] > self._keep:
+                    self._blocks.popleft()
+            self._blocks[-1][self._filled] = row
+            self._filled += 1
+            self._before[track.number] = self._newest[track.number]
+            self._newest[track.number] = row
+            track.count += 1
+
+    def say(self, track: Track, said: Said, when: int | None = None) -> None:
+        """Put in a row without figures: something happened to the container at `when`."""
+        moment = time.time_ns() if when is None else when
+        self.add(track, NOTHING._replace(time=moment), said, np.nan)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the readings take."""
+        return len(self._blocks) * _BLOCK * ROW_BYTES
+
+    def latest(self, stale: float) -> pd.DataFrame:
+        """The newest figures of each live container; older than `stale` seconds is noted."""
+        with self._lock:
+            live = [track for track in self.tracks if track.live and track.count]
+            live.sort(key=lambda track: track.name)
+            at = [track.number for track in live]
+            now, before = self._newest[at], self._before[at]
+        notes = [track.note for track in live]
+        for row in np.flatnonzero(time.monotonic_ns() - now["arrived"] > stale * _NS).tolist():
+            age = (time.monotonic_ns() - int(now["arrived"][row])) / _NS
+            notes[row] = f"no sample for {age:.0f} s"
+        names = {"name": [track.name for track in live], "id": [track.id for track in live]}
+        return build(COLUMNS, names | _compared(now, before, np.array(notes, dtype=object)))
+
+    def frame(self, last: float | None = None) -> pd.DataFrame:
+        """All readings of the window, or of its `last` seconds, in the order they arrived."""
+        with self._lock:
+            rows = np.concatenate([*list(self._blocks)[:-1], self._blocks[-1][: self._filled]])
+            tracks = list(self.tracks)
+        order = np.argsort(rows["series"], kind="stable")
+        same = rows["series"][order[1:]] == rows["series"][order[:-1]]
+        before = np.full(len(rows), -1)
+        before[order[1:][same]] = order[:-1][same]
+        keep = self._keep if last is None else min(self._keep, int(last * _NS))
+        shown = rows["arrived"] >= time.monotonic_ns() - keep
+        now, earlier = rows[shown], rows[before[shown]]
+        earlier["time"][before[shown] < 0] = NO_TIME
+        names, ids = _texts([t.name for t in tracks]), _texts([t.id for t in tracks])
+        notes = np.array([track.note for track in tracks], dtype=object)
+        who = now["series"]
+        said = {"name": names.take(who), "id": ids.take(who)}
+        return build(COLUMNS, said | _compared(now, earlier, notes[who] if len(who) else notes[:0]))
+
+
+def _texts(values: list[str]) -> Any:
+    series: Any = pd.Series  # the stubs know no dtype that is told at run time
+    return series(values, dtype=TEXT).array
+
+
+def _compared(now: Any, before: Any, notes: Any) -> dict[str, Any]:
+    """The columns of rows; `before` is spoilt where it must not be compared with."""
+    apart = np.isin(now["said"], _NOT_COMPARED) | np.isin(before["said"], _NOT_COMPARED_WITH)
+    before["time"][apart] = NO_TIME
+    words = np.where(now["said"] > 0, _WORDS[now["said"]], notes)
+    return compare(now, before, now["cpu_limit"], words.tolist())
