@@ -32,16 +32,17 @@ PS_COLUMNS = (
     Column("elapsed", "timedelta64[ns]", "", "Time since it started."),
     Column("state", "str", "", "R running, S asleep, D waiting for I/O, Z zombie, T stopped…"),
 )
-"""Further columns that ps arguments bring (``aux``, ``-o pid,rss,etime``); what is not known here
-is a column of text under ps's own title, in snake_case."""
+"""Further columns of ``engine.top(ps_args=…)``, as ps was asked; a title that is not known here
+becomes a column of text under its own name."""
 
 OWNER_COLUMNS = (
     Column("name", "str", "", "Name of the container."),
     Column("id", "str", "", "Full id of the container."),
 )
-"""First columns of ``engine.processes()``; ``error`` comes last."""
+"""First columns of ``engine.processes()``; those of ``engine.top()`` follow."""
 
-ERROR_COLUMN = Column("error", "str", "", "Why this container's processes could not be listed.")
+ERROR_COLUMNS = (Column("error", "str", "", "Why this container's processes could not be listed."),)
+"""Last column of ``engine.processes()``."""
 
 _SPECS = {column.name: column for column in (*COLUMNS, *PS_COLUMNS)}
 
@@ -134,7 +135,7 @@ def processes(
         for raw, n in zip(answers, counts, strict=True)
         for _ in range(n)
     ]
-    return build((*OWNER_COLUMNS, *columns, ERROR_COLUMN), data)
+    return build((*OWNER_COLUMNS, *columns, *ERROR_COLUMNS), data)
 
 
 def _table(

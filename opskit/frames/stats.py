@@ -47,6 +47,7 @@ COLUMNS = (
     Column("interval_seconds", "float64", "seconds", "between the two readings compared"),
     Column("note", "str", "", "why values are missing; empty when nothing is to be said"),
 )
+"""Columns of ``engine.stats()``."""
 
 
 def frame(
