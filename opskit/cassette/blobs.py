@@ -38,6 +38,10 @@ class BlobWriter:
         self._file.close()
         return self._hash.hexdigest()
 
+    def leave(self) -> None:
+        """Stop writing; what was written stays."""
+        self._file.close()
+
     def discard(self) -> None:
         self._file.close()
         self.path.unlink(missing_ok=True)
@@ -76,7 +80,7 @@ class BlobFolder:
     def bring(self, source: Path, sha256: str) -> None:
         """Have here what another cassette's folder has."""
         target = self.file(sha256)
-        if source.suffix == ".part" and source.parent == self.path:
+        if source.suffix == ".part" and source.parent == self.path and source.exists():
             self.adopt(source, sha256)
         if target.exists():
             return

@@ -7,12 +7,11 @@ and ``.jsonl.gz`` for long ones.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast, overload
+from typing import Any, overload
 
 from opskit.cassette import linesfile, yamlfile
 from opskit.cassette.blobs import BlobFolder
@@ -183,15 +182,16 @@ def write(
             elif kind == "jsonl":
                 linesfile.write_lines(file, records, metadata)
             else:
-                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-                    linesfile.write_lines(cast(IO[bytes], packed), records, metadata)
+                with contextlib.closing(linesfile.Packed(file)) as packed:
+                    linesfile.write_lines(packed, records, metadata)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
         raise CassetteError(f"cannot write {path}: {error.strerror}", "check the folder") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     _sync_folder(path.parent)
     folder.keep_only(wanted)
     return path

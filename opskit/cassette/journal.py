@@ -25,6 +25,7 @@ from vcr.record_mode import RecordMode
 from opskit.cassette import format as formats
 from opskit.cassette.assemble import Assembly, journal_of
 from opskit.cassette.blobs import BlobFolder, BlobWriter
+from opskit.cassette.linesfile import text_of
 from opskit.cassette.model import End, Framing, Piece, Request, Response
 from opskit.cassette.redact import Redactor, Stream
 from opskit.errors import CassetteBusy, CassetteError
@@ -283,6 +284,10 @@ class Journal:
             return None
 
     def _forget(self) -> None:
+        for exchange in self._open.values():
+            if exchange.blob:
+                exchange.blob.leave()
+        self._open.clear()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -354,10 +359,8 @@ def _ordinary(response: Response) -> bool:
 
 
 def _packed(data: bytes) -> str | list[str]:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return [base64.b64encode(data).decode()]
+    text = text_of(data)
+    return [base64.b64encode(data).decode()] if text is None else text
 
 
 def _lock(path: Path, target: Path, *, stale: bool = False) -> int:

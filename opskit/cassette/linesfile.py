@@ -22,7 +22,7 @@ import orjson
 from opskit.cassette.records import Record
 from opskit.errors import CassetteFormatError
 
-__all__ = ["Lines", "write_lines"]
+__all__ = ["Lines", "Packed", "text_of", "write_lines"]
 
 _ANSWER = b',"response":{"status"'
 BODY_LIMIT = 1024 * 1024
@@ -31,7 +31,7 @@ GZIP_FREE = 2**28
 """How far a gzipped cassette may expand: freely this far, then by the ratio. Writers keep to it."""
 
 
-def write_lines(file: IO[bytes], records: Iterator[Record], metadata: Record) -> None:
+def write_lines(file: IO[bytes] | Packed, records: Iterator[Record], metadata: Record) -> None:
     """Write a cassette, one record after the other."""
     file.write(orjson.dumps({"opskit": "cassette", "version": 1, "metadata": metadata}) + b"\n")
     count = 0
@@ -49,16 +49,49 @@ def write_lines(file: IO[bytes], records: Iterator[Record], metadata: Record) ->
     file.write(orjson.dumps({"opskit": "end", "exchanges": count}) + b"\n")
 
 
+class Packed:
+    """Gzips what is written to it, but never so well that reading it would go past the budget."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._plain = 0
+        self._level = 6
+        self._member = self._begin()
+
+    def _begin(self) -> gzip.GzipFile:
+        return gzip.GzipFile("", "wb", self._level, fileobj=self._file, mtime=0)
+
+    def write(self, data: bytes) -> int:
+        self._plain += len(data)
+        # What is stored as it is makes room for what follows to be packed again.
+        dense = self._plain > max(GZIP_FREE, GZIP_RATIO // 2 * self._file.tell())
+        if dense != (self._level == 0):
+            self._member.close()
+            self._level = 0 if dense else 6
+            self._member = self._begin()
+        return self._member.write(data)
+
+    def close(self) -> None:
+        self._member.close()
+
+
 def _packed(holder: Record, key: str) -> Record:
     """The same with the bytes under a key as text, or as base64 where they are not UTF-8."""
     data = holder.get(key)
     if not isinstance(data, bytes):
         return holder
+    text = text_of(data)
+    return {**holder, key: {"base64": base64.b64encode(data).decode()} if text is None else text}
+
+
+def text_of(data: bytes) -> str | None:
+    """The bytes as text; None where JSON writes them better as base64."""
+    if 15 * data.count(0) > len(data) + 600:
+        return None
     try:
-        text: Any = data.decode()
+        return data.decode()
     except UnicodeDecodeError:
-        text = {"base64": base64.b64encode(data).decode()}
-    return {**holder, key: text}
+        return None
 
 
 def _unpack(holder: Any, key: str) -> None:

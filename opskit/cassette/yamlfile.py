@@ -25,6 +25,15 @@ EXPANSION_LIMIT = 5_000_000
 _LITERAL = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
 
 
+_PLAIN_TAGS = {
+    None,
+    "!",
+    "tag:yaml.org,2002:map",
+    "tag:yaml.org,2002:seq",
+    "tag:yaml.org,2002:python/tuple",
+}
+
+
 class _Dumper(yaml.CSafeDumper):
     """libyaml's dumper, with text of several lines as a block and lists on one line."""
 
@@ -196,6 +205,9 @@ class _Reader:
             self._spend(size)
             self._count += size
             return value
+        if getattr(event, "tag", None) not in _PLAIN_TAGS:
+            line = event.start_mark.line + 1
+            raise _wrong(self.path, line, f"{event.tag} is not plain data")
         before = self._count
         get = self._parser.get_event
         result: Any
