@@ -125,7 +125,7 @@ def test_questions_that_make_no_sense_are_refused_with_a_reason(live_engine: Eng
 
 def test_the_engines_clock_is_used_where_it_differs() -> None:
     ahead = "Wed, 01 Jan 2200 00:00:00 GMT"
-    assert clock_of({"date": ahead}) == int(pd.Timestamp("2200-01-01T00:00:01Z").value)
+    assert clock_of({"date": ahead}) == int(pd.Timestamp("2200-01-01T00:00:00Z").value)
     assert abs(clock_of({}) - time.time_ns()) < 1e9
     assert abs(clock_of({"date": "soon"}) - time.time_ns()) < 1e9
 

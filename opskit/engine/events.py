@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from opskit.events.query import Values
+    from opskit.events.watch import Watch
 
 __all__ = ["EventCalls"]
 
@@ -84,3 +85,81 @@ class EventCalls(RawEngine):
         )
         begin, end = window(since, until, now_of(self))
         return read(self, begin, end, merged, check=check, timeout=timeout)
+
+    def watch(
+        self,
+        *,
+        since: Any = None,
+        filters: Mapping[str, Any] | None = None,
+        type: Values = None,
+        event: Values = None,
+        container: Values = None,
+        image: Values = None,
+        network: Values = None,
+        volume: Values = None,
+        label: Values | Mapping[str, str] = None,
+        timeout: float | None = None,
+        limit: int | None = None,
+        reconcile: bool = True,
+        check: bool = True,
+        buffer: int = 100_000,
+    ) -> Watch:
+        """Events as they happen, over lost connections and restarts of the engine.
+
+        A thread of its own reads the engine's stream all the time, because a subscriber that
+        stops reading stalls the whole engine. When the connection is lost it connects again, asks
+        for what happened since, and leaves out what it had already.
+
+        Parameters
+        ----------
+        since : optional
+            Begin with what the engine remembers since then. Without, with what happens next.
+        filters, type, event, container, image, network, volume, label
+            As for `events`.
+        timeout : float, optional
+            Seconds after which the iteration ends.
+        limit : int, optional
+            Events after which it ends; gap and reconcile rows are not counted.
+        reconcile : bool
+            After a gap list the containers and give a row for each that changed meanwhile.
+        check : bool
+            Inspect a container at its first exec, to tell its healthcheck from other execs.
+        buffer : int
+            Events that are kept for a reader that falls behind; a gap row stands for more.
+
+        Returns
+        -------
+        Watch
+            An iterator, async iterator and context manager of mappings with the keys of
+            `opskit.frames.events.COLUMNS`, ``time`` as pandas.Timestamp, missing values None. A
+            row of type ``"gap"`` says that events may have been lost between its ``begin`` and
+            ``end``; its ``action`` is ``restart``, ``memory``, ``clock``, ``reader`` or
+            ``unreadable``, its ``detail`` says why. Rows of type ``"reconcile"`` follow it: the ``action`` is the
+            state in which a container is now. `opskit.frames.events.rows_frame` makes a frame.
+
+        Raises
+        ------
+        ValueError
+            A time that is none, or a filter that does not exist.
+        EngineError
+            At the call, when the engine cannot be reached. Later it is waited for.
+        """
+        from opskit.events.clock import now_of
+        from opskit.events.drain import Drain
+        from opskit.events.query import filters_of
+        from opskit.events.watch import Watch
+        from opskit.times import to_ns
+
+        merged = filters_of(
+            filters,
+            type=type,
+            event=event,
+            container=container,
+            image=image,
+            network=network,
+            volume=volume,
+            label=label,
+        )
+        begin = None if since is None else to_ns(since, now_of(self))
+        drain = Drain(self, merged, since=begin, reconcile=reconcile, buffer=buffer)
+        return Watch(drain, timeout=timeout, limit=limit, check=check)
