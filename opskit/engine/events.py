@@ -134,8 +134,9 @@ class EventCalls(RawEngine):
             `opskit.frames.events.COLUMNS`, ``time`` as pandas.Timestamp, missing values None. A
             row of type ``"gap"`` says that events may have been lost between its ``begin`` and
             ``end``; its ``action`` is ``restart``, ``memory``, ``clock``, ``reader`` or
-            ``unreadable``, its ``detail`` says why. Rows of type ``"reconcile"`` follow it: the ``action`` is the
-            state in which a container is now. `opskit.frames.events.rows_frame` makes a frame.
+            ``unreadable``, its ``detail`` says why. Rows of type ``"reconcile"`` follow it: the
+            ``action`` is the state in which a container is now.
+            `opskit.frames.events.rows_frame` makes a frame of such rows.
 
         Raises
         ------
