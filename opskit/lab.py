@@ -23,6 +23,7 @@ __all__ = ["CASSETTES", "NOTEBOOK", "lab", "notebook_cassette", "stand_in", "ste
 CASSETTES = "OPSKIT_NOTEBOOK_CASSETTES"  # the folder, set by the entry
 NOTEBOOK = "OPSKIT_NOTEBOOK"  # the notebook's path, where no Jupyter server tells it
 FIRST = "00-start-here"
+SHOP = "shop.yaml"
 
 _set_aside: list[str | None] = []
 
@@ -34,7 +35,7 @@ def notebook_cassette() -> Path | None:
     -------
     Path or None
         The cassette named like the notebook (a copy's name may go on: ``01-…-Copy1``); for a
-        notebook of one's own the start notebook's.
+        notebook of one's own the shop's, with what the usual commands ask for.
     """
     folder = os.environ.get(CASSETTES)
     notebook = os.environ.get("JPY_SESSION_NAME") or os.environ.get(NOTEBOOK)
@@ -45,7 +46,8 @@ def notebook_cassette() -> Path | None:
     for path in recorded:
         if name.startswith(path.stem):
             return path
-    return next((path for path in recorded if path.stem == FIRST), None)
+    shop = Path(folder) / SHOP
+    return shop if shop.is_file() else None
 
 
 def stand_in(address: str) -> None:

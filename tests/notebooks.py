@@ -2,12 +2,14 @@
 
 Each notebook runs twice: once on a private engine where a small shop is open, recorded to its
 cassette, and once from that cassette with no engine; what it then shows is what is committed.
+The name ``shop`` records what the usual commands in a terminal ask for.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import opskit
 from opskit import lab
 
 from .releases import RELEASES, engine_of
-from .shop import open_shop
+from .shop import SERVICES, open_shop
 
 __all__ = ["CASSETTES", "NOTEBOOKS", "execute", "notebook_env", "record"]
 
@@ -79,16 +81,72 @@ def record(notebook: Path, release: str | None = None) -> None:
     print(f"{notebook.stem}: notebook {size} kB, cassette {cassette.stat().st_size // 1000} kB")
 
 
+# What one types to look around; each container's own are added
+DOCKER = (
+    "version",
+    "info",
+    "ps",
+    "ps -a",
+    "images",
+    "network ls",
+    "network inspect shop_default",
+    "volume ls",
+    "volume inspect shop_data",
+    "system df",
+    "stats --no-stream",
+    "history shop/web:1.4",
+    "top shop-web-1",
+    "diff shop-web-1",
+    "port shop-web-1",
+    "events --since 1h --until 0s",
+)
+CURL = (
+    "/_ping",
+    "/version",
+    "/info",
+    "/containers/json",
+    "/containers/json?all=1",
+    "/containers/json?all=true",
+    "/images/json",
+    "/networks",
+    "/volumes",
+    "/system/df",
+)
+
+
+def record_shop(release: str | None = None) -> None:
+    """Record the cassette that stands in for an engine in a terminal and in new notebooks."""
+    cassette = CASSETTES / lab.SHOP
+    names = [f"shop-{service}-1" for service in SERVICES]
+    commands = [*DOCKER, *(f"{verb} {name}" for verb in ("inspect", "logs") for name in names)]
+    with engine_of(release, "shop") as engine:
+        open_shop(engine)
+        with opskit.record(cassette, mode="all", upstream=engine.url) as recorded:
+            for command in commands:
+                subprocess.run(
+                    ["docker", *command.split()], env=os.environ, check=True, capture_output=True
+                )
+            for path in (*CURL, *(f"/containers/{name}/json" for name in names)):
+                recorded.request("GET", path)
+            for show in (recorded.containers, recorded.images, recorded.networks, recorded.volumes):
+                show()
+            recorded.stats()
+            recorded.disk_usage()
+    print(f"shop: cassette {cassette.stat().st_size // 1000} kB")
+
+
 def main() -> int:
-    names = [path.stem for path in NOTEBOOKS]
+    names = ["shop", *(path.stem for path in NOTEBOOKS)]
     parser = argparse.ArgumentParser(prog="./run record", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"or their beginnings, of {', '.join(names)}")
     parser.add_argument("--docker", choices=sorted(RELEASES), help="default: the installed one")
     options = parser.parse_args()
     wanted = options.names or names
     chosen = [path for path in NOTEBOOKS if path.stem.startswith(tuple(wanted))]
-    if not chosen:
+    if not chosen and "shop" not in wanted:
         parser.error(f"no such notebook; there are {', '.join(names)}")
+    if "shop" in wanted:
+        record_shop(options.docker)
     for notebook in chosen:
         record(notebook, options.docker)
     return 0

@@ -36,7 +36,7 @@ def recorded(tmp_path, monkeypatch):
     [
         ("/home/me/01-endpoint-exploration.ipynb", "01-endpoint-exploration.yaml"),
         ("/home/me/01-endpoint-exploration-Copy1.ipynb", "01-endpoint-exploration.yaml"),
-        ("/home/me/Untitled.ipynb", "00-start-here.yaml"),
+        ("/home/me/Untitled.ipynb", "shop.yaml"),
     ],
 )
 def test_a_notebook_has_the_cassette_of_its_name(recorded, monkeypatch, notebook, cassette):
@@ -57,7 +57,7 @@ def test_a_notebook_outside_the_entry_gets_no_recorded_data(monkeypatch):
 
 
 def test_an_address_that_was_asked_for_is_never_replaced(recorded, monkeypatch):
-    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/shop.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/00-start-here.ipynb")
     with pytest.raises(EngineNotFound):
         opskit.connect("unix:///nonexistent/docker.sock")
 
