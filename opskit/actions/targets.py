@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from opskit.errors import WrongEngine
+from opskit.errors import InvalidOption, WrongEngine
 
 if TYPE_CHECKING:
     from opskit.engine.base import RawEngine
@@ -73,8 +73,18 @@ def one(engine: RawEngine, what: Any) -> Target:
 
 
 def path_of(target: Target | str, *, slashes: bool = False) -> str:
-    """The reference as a part of a request's path; ``slashes`` for images' names."""
+    """The reference as a part of a request's path; ``slashes`` for images' names.
+
+    Raises
+    ------
+    InvalidOption
+        It would lead to another path: engines and proxies take ``..`` and ``%2F`` for what they
+        look like.
+    """
     ref = target if isinstance(target, str) else target.ref
+    parts = ref.split("/")
+    if {"", ".", ".."} & set(parts) or (len(parts) > 1 and not slashes):
+        raise InvalidOption(f"{ref!r} is no object's name or id", "nothing was sent; check it")
     return quote(ref, safe="/:@" if slashes else ":@")
 
 
@@ -84,7 +94,7 @@ def _single(engine: RawEngine, what: Any) -> Target | None:
     if isinstance(what, str):
         return _target(what, None, None if _is_id(what) else what)
     if isinstance(what, bytes):
-        raise TypeError(f"bytes name no object of an engine: give {_FORMS}")
+        raise TypeError(f"bytes: that names no object of an engine; give {_FORMS}")
     if isinstance(what, Mapping):
         return _of_mapping(what)
     if _is_series(what):

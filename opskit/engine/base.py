@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from opskit.address import Address
 from opskit.api.versions import NEWEST, negotiate, version_key
 from opskit.dial import connection_error
-from opskit.engine.replies import api_error, decode
+from opskit.engine.replies import api_error, decode, refused
 from opskit.engine.target import body_of, target_of
 from opskit.errors import APIError, EngineError, VersionMismatch
 from opskit.transport import Reply, Stream, Transport
@@ -183,7 +183,7 @@ class RawEngine:
         replies = self._transport.pipeline(targets, timeout=timeout)
         return [
             api_error(reply, f"GET {target}", self.address)
-            if reply.status >= 400
+            if refused(reply.status)
             else decode(reply.body, reply.headers.get("content-type", ""), f"GET {target}")
             for target, reply in zip(targets, replies, strict=True)
         ]
@@ -289,7 +289,7 @@ class RawEngine:
             timeout=timeout,
             head_timeout=head_timeout,
         )
-        if stream.status >= 400:
+        if refused(stream.status):
             reply = Reply(stream.status, "", stream.headers, stream.read())
             raise api_error(reply, f"{method} {target}", self.address)
         return stream
@@ -342,7 +342,7 @@ class RawEngine:
         reply = self._transport.exchange(
             method, target, body=body, headers=headers, timeout=timeout
         )
-        if reply.status >= 400:
+        if refused(reply.status):
             raise api_error(reply, f"{method} {target}", self.address)
         return reply
 

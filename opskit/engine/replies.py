@@ -19,7 +19,7 @@ from opskit.errors import (
 )
 from opskit.transport import Reply
 
-__all__ = ["api_error", "decode", "decode_lines"]
+__all__ = ["api_error", "decode", "decode_lines", "refused"]
 
 _NOT_ALLOWED = "it says why: take what it names out of the way, or leave it be"
 _PROXY = "ask whoever runs the proxy to allow it, or connect to the engine directly"
@@ -68,8 +68,16 @@ def decode_lines(body: bytes) -> list[Any] | None:
         return None
 
 
+def refused(status: int) -> bool:
+    """Whether a response's status says that nothing was done: errors, and redirects.
+
+    An engine redirects a path that it would rather have written otherwise, and does nothing.
+    """
+    return status >= 400 or (status >= 300 and status != 304)
+
+
 def api_error(reply: Reply, request: str, address: str) -> APIError:
-    """The error that a response of status 400 and above stands for."""
+    """The error that a `refused` response stands for."""
     message = _message(reply)
     kind: type[APIError] = APIError
     remedy = ""
@@ -84,6 +92,8 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
             if page
             else "check the name: engine.containers(all=True), .images(), .networks() … list them"
         )
+    elif reply.status < 400:
+        remedy = "the engine did nothing: a name in the path is not what it takes"
     elif reply.status == 409:
         kind, remedy = Conflict, "the object's name or state is in the way: look at it first"
     elif reply.status == 403:
