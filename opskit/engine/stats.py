@@ -110,14 +110,13 @@ class StatsCalls(RawEngine):
         """
         from opskit.stats.durations import seconds
 
-        pause = seconds(interval)
-        end = None if duration is None else time.monotonic() + seconds(duration)
+        pause, length = seconds(interval), None if duration is None else seconds(duration)
         with self.sampler(
             window=max(4 * pause, 10.0), interval=interval, containers=containers, filters=filters
         ) as sampler:
             sampler.wait(timeout=3 * max(pause, 1.0))
-            due = time.monotonic()
-            while end is None or due < end:
+            begun = due = time.monotonic()
+            while length is None or due - begun < length:
                 yield sampler.latest()
                 due = max(due + pause, time.monotonic())
                 time.sleep(max(0.0, due - time.monotonic()))

@@ -49,6 +49,8 @@ class Taken:
                 self.settled = True
                 continue
             self._add(reading(answer))
+        if heard.answered and not heard.lines and not self.settled:
+            self.note, self.settled = "removed", True  # its stream just ends
 
     def _add(self, read: Reading) -> None:
         if self.count == 0:
