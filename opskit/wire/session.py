@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 import opskit
 from opskit.address import Address, resolve
 from opskit.cassette.format import Cassette, load
@@ -17,7 +19,8 @@ from opskit.cassette.journal import Journal
 from opskit.cassette.match import Index
 from opskit.cassette.pace import pace_named
 from opskit.cassette.redact import Redactor
-from opskit.errors import CassetteError, EngineError
+from opskit.errors import EngineError
+from opskit.transport import Transport
 from opskit.wire.forward import Forwarder
 from opskit.wire.listen import listen
 from opskit.wire.record import Recorder
@@ -294,13 +297,14 @@ def _metadata(address: Address, redact: Iterable[str | bytes]) -> dict[str, Any]
         "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "recorded_on": f"{platform.system()} {platform.machine()}".lower(),
     }
-    from opskit.engine import Engine
-
+    transport = Transport(address, timeout=10.0)
+    base = address.path if address.scheme == "tcp" else ""
     try:
-        with Engine(address, timeout=10) as engine:
-            version = engine.get("/version")
-    except (EngineError, CassetteError):
+        version = orjson.loads(transport.exchange("GET", base + "/version").body)
+    except (EngineError, ValueError):
         return about
+    finally:
+        transport.close()
     names = {"engine_version": "Version", "api_version": "ApiVersion", "platform": "Os"}
-    about.update({name: version.get(key, "") for name, key in names.items()})
+    about.update({name: str(version.get(key, "")) for name, key in names.items()})
     return about
