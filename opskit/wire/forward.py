@@ -193,7 +193,7 @@ class Forwarder:
                 if used < len(data):
                     engine.untake(data[used:])
                 return
-            if not await engine.fill():
+            if not (engine.data or await engine.fill()):
                 break
         call.keep = False
         if rest := body.rest():
