@@ -160,7 +160,7 @@ def _hint(value: Any, branches: list[tuple[str, Any]]) -> str:
     """What is inside, for a branch that is closed."""
     if isinstance(value, list):
         plain = [_plain(item) for _, item in branches if not _branches(item)]
-        words = plain if len(plain) == len(branches) else [f"{len(branches)} of them"]
+        words = plain if len(plain) == len(branches) else [f"{len(branches)} items"]
     else:
         words = [key for key, _ in branches]
     text = ", ".join(words)
@@ -173,12 +173,15 @@ _STYLE = """
 font-size:var(--jp-code-font-size,13px);color:var(--jp-content-font-color1,inherit);
 max-width:100%;overflow-x:auto}
 .opskit-record .opskit-title{font-weight:600;padding-bottom:.2em}
-.opskit-record summary{cursor:pointer;list-style-position:outside;white-space:nowrap;
-overflow:hidden;text-overflow:ellipsis}
+.opskit-record summary{cursor:pointer;list-style:none;white-space:nowrap;overflow:hidden;
+text-overflow:ellipsis}
+.opskit-record summary::-webkit-details-marker{display:none}
+.opskit-record summary::before{content:'\\25B8';display:inline-block;width:1.1em;
+color:var(--jp-content-font-color2,rgba(128,128,128,.9))}
+.opskit-record details[open]>summary::before{content:'\\25BE'}
 .opskit-record summary:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15))}
-.opskit-record details{margin-left:1.1em}
 .opskit-record details>div{border-left:1px solid var(--jp-border-color2,rgba(128,128,128,.35));
-margin-left:-.75em;padding-left:.75em}
+margin-left:.35em;padding-left:.75em}
 .opskit-record .opskit-leaf{margin-left:1.1em;overflow-wrap:anywhere}
 .opskit-record .opskit-key{color:var(--jp-mirror-editor-property-color,#4078c0);
 margin-right:.9em}
