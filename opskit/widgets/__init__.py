@@ -1,1 +1,38 @@
-"""Controls and live panels for JupyterLab, ipywidgets only."""
+"""Controls and live panels for JupyterLab, ipywidgets only.
+
+Each function makes a panel, shown as a cell's value. A panel reads in a thread of its own and
+stops when it is closed, when its cell is run again, or when the kernel ends; it keeps what the user
+chose when the cell is run again. In exported pages a table stands for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opskit.engine import Engine
+    from opskit.widgets.panel import Panel
+
+__all__ = ["containers"]
+
+
+def containers(engine: Engine, **options: Any) -> Panel:
+    """A live, filterable, sortable table of containers with the actions of an operator.
+
+    Parameters
+    ----------
+    engine : Engine
+        Connected with ``read_only=True`` it offers only what looks: logs and inspect.
+    all : bool
+        Show stopped ones too.
+    interval : float
+        Seconds between readings while ``Live`` is on.
+
+    Returns
+    -------
+    Panel
+        ``.frame`` and ``.selected`` are the shown and the chosen rows; ``.close()`` ends it.
+    """
+    from opskit.widgets.containers_panel import Containers
+
+    return Containers(engine, **options)

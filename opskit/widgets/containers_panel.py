@@ -1,0 +1,232 @@
+"""A live table of an engine's containers, and what an operator does to them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import ipywidgets as W
+import pandas as pd
+
+from opskit.engine import Engine
+from opskit.errors import OpskitError
+from opskit.widgets.panel import Panel
+
+__all__ = ["Containers"]
+
+SORTS = ("name", "state", "health", "image", "created", "project")
+SHOWN = ("name", "state", "status", "health", "image", "created", "ports", "project", "id")
+LINES = 200
+ACTIONS = ("start", "stop", "restart", "pause", "unpause", "kill", "remove")
+ASKS = {"kill": "Kill", "remove": "Remove"}
+
+
+class Containers(Panel):
+    """See `opskit.widgets.containers`."""
+
+    def __init__(self, engine: Engine, *, all: bool = True, interval: float = 2.0) -> None:
+        self._engine = engine
+        self._frame = pd.DataFrame()
+        self._view = pd.DataFrame()
+        self._filter = W.Text(description="Filter", placeholder="name, image, state, label …")
+        self._sort = W.Dropdown(description="Sort by", options=SORTS)
+        self._all = W.Checkbox(value=all, description="stopped ones too", indent=False)
+        self._rows = W.SelectMultiple(
+            description="Containers", rows=10, layout=W.Layout(width="100%")
+        )
+        self._argument = W.Text(description="With", placeholder="new name, or command for exec")
+        self._table = W.HTML()
+        self._result = W.HTML()
+        for name in ("filter", "sort", "all", "rows", "argument", "table", "result"):
+            getattr(self, f"_{name}").add_class(f"opskit-{name}")
+        self._table.add_class("jp-RenderedHTMLCommon")
+        self._result.add_class("jp-RenderedHTMLCommon")
+        chooser = W.HBox([self._filter, self._sort, self._all])
+        view = [chooser, self._rows, *self._buttons(), self._result, self._table]
+        super().__init__(engine.address, view, interval=interval)
+        self.remember("filter", self._filter)
+        self.remember("sort", self._sort)
+        self.remember("all", self._all)
+        self._filter.observe(lambda _: self._show(), "value")
+        self._sort.observe(lambda _: self._show(), "value")
+        self._all.observe(lambda _: self._show(), "value")
+        self.refresh()
+
+    def _buttons(self) -> list[W.Widget]:
+        looks: list[tuple[str, Callable[[], None]]] = [
+            ("inspect", self._inspect),
+            ("logs", self._logs),
+        ]
+        rows = []
+        if not self._engine.read_only:
+            changes = [self._button(name, partial(self._change, name)) for name in ACTIONS]
+            rows.append(W.HBox(changes, layout=W.Layout(flex_flow="row wrap")))
+            looks += [("rename", self._rename), ("exec", self._exec)]
+        buttons = [self._button(name, call) for name, call in looks]
+        with_word = [] if self._engine.read_only else [self._argument]
+        rows.append(W.HBox([*buttons, *with_word], layout=W.Layout(flex_flow="row wrap")))
+        return rows
+
+    def _button(self, name: str, call: Callable[[], None]) -> W.Button:
+        style = "danger" if name in ASKS else ""
+        button = W.Button(
+            description=name.capitalize(),
+            tooltip=f"{name} the chosen containers",
+            button_style=style,
+            layout=W.Layout(width="auto"),
+        )
+        button.add_class(f"opskit-do-{name}")
+        button.on_click(lambda _: call())
+        return button
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The containers that are shown, as `Engine.containers` gives them."""
+        return self._view
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The rows that are chosen."""
+        chosen = self._view[self._view["id"].isin(self._rows.value)]
+        chosen.attrs = dict(self._frame.attrs)
+        return chosen
+
+    def read(self) -> pd.DataFrame:
+        return self._engine.containers(all=True)
+
+    def paint(self, data: pd.DataFrame) -> None:
+        self._frame = data
+        self._show()
+
+    def _show(self) -> None:
+        frame = self._frame
+        if not self._all.value:
+            frame = frame[frame["state"].isin(("running", "paused", "restarting"))]
+        for word in self._filter.value.lower().split():
+            rows = frame[[*SHOWN, "labels"]].itertuples(index=False)
+            frame = frame[[word in " ".join(map(str, row)).lower() for row in rows]]
+        self._view = frame.sort_values(self._sort.value, kind="stable", na_position="last")
+        options = [(_line(row), row["id"]) for _, row in self._view.iterrows()]
+        if list(self._rows.options) != options:  # setting them moves the list under the reader
+            kept = set(self._rows.value)
+            self._rows.options = options
+            self._rows.value = [identity for _, identity in options if identity in kept]
+        self._table.value = self.table()
+
+    def table(self) -> str:
+        view = self._view.reindex(columns=list(SHOWN)) if len(self._view) else self._view
+        if not len(view):
+            return "<p>no containers</p>"
+        view.attrs = dict(self._frame.attrs)
+        short = view.opskit.short()
+        return str(short.to_html(border=0, index=False))
+
+    def _picked(self, *, one: bool = False) -> pd.DataFrame | None:
+        chosen = self.selected
+        if len(chosen) and not (one and len(chosen) > 1):
+            return chosen
+        wanted = "one container" if one else "one container or several"
+        self.tell(OpskitError(f"choose {wanted} in the list first"))
+        return None
+
+    def _change(self, action: str) -> None:
+        chosen = self._picked()
+        if chosen is None:
+            return
+        call = getattr(self._engine, action)
+        options = {"force": True} if action == "remove" else {}
+        names = ", ".join(chosen["name"])
+
+        def do() -> None:
+            self.act(f"{action} {names}", lambda: call(chosen, **options), self._outcome)
+
+        if action in ASKS:
+            self.ask(f"{ASKS[action]} {names}?", ASKS[action], do)
+        else:
+            do()
+
+    def _outcome(self, results: pd.DataFrame) -> None:
+        columns = [c for c in ("name", "action", "done", "state", "error") if c in results]
+        failed = results[~results["done"]]
+        if len(failed):
+            self.tell(OpskitError(f"{len(failed)} of {len(results)} failed"))
+        self._result.value = results[columns].to_html(border=0, index=False, na_rep="")
+        self._again()
+
+    def _again(self) -> None:
+        if not self.live:
+            self.act("read", self.read, self._painted)
+
+    def _rename(self) -> None:
+        chosen, name = self._picked(one=True), self._argument.value.strip()
+        if chosen is None:
+            return
+        if not name:
+            self.tell(OpskitError("write the new name into the field beside the buttons"))
+            return
+        row = chosen.iloc[0]
+        self.act(
+            f"rename {row['name']} to {name}",
+            lambda: self._engine.rename(row["id"], name),
+            lambda _: self._again(),
+        )
+
+    def _exec(self) -> None:
+        chosen, command = self._picked(one=True), self._argument.value.strip()
+        if chosen is None:
+            return
+        if not command:
+            self.tell(OpskitError("write the command into the field beside the buttons"))
+            return
+        row = chosen.iloc[0]
+        self.act(
+            f"exec in {row['name']}", lambda: self._engine.exec(row["id"], command), self._executed
+        )
+
+    def _executed(self, done: Any) -> None:
+        text = f"exit code {done.exit_code}\n{_text(done.stdout)}{_text(done.stderr)}"
+        self._result.value = _pre(text)
+
+    def _logs(self) -> None:
+        chosen = self._picked(one=True)
+        if chosen is None:
+            return
+        row = chosen.iloc[0]
+        self.act(
+            f"logs of {row['name']}",
+            lambda: self._engine.logs(row["id"], tail=LINES),
+            lambda frame: self._say(_pre("\n".join(frame["line"].astype(str)) or "(no lines)")),
+        )
+
+    def _inspect(self) -> None:
+        chosen = self._picked(one=True)
+        if chosen is None:
+            return
+        row = chosen.iloc[0]
+        self.act(
+            f"inspect {row['name']}",
+            lambda: self._engine.inspect(row["id"], kind="container"),
+            lambda record: self._say(record._repr_html_()),
+        )
+
+    def _say(self, value: str) -> None:
+        self._result.value = value
+
+    def __repr__(self) -> str:
+        return f"<Containers of {self._engine.address}: {len(self._view)}>"
+
+
+def _line(row: pd.Series[Any]) -> str:
+    health = row["health"] if isinstance(row["health"], str) else ""
+    return " · ".join(part for part in (row["name"], row["state"], health, row["image"]) if part)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _pre(text: str) -> str:
+    style = "max-height: 20em; overflow: auto; white-space: pre-wrap"
+    return f'<pre style="{style}" tabindex="0">{html.escape(text)}</pre>'
