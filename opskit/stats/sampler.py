@@ -117,7 +117,7 @@ class Sampler:
         """There is something to compare with for every running container, and no gap now."""
         live = [track for track in self._window.tracks if track.live]
         gap = bool(self._feed.gaps) and self._feed.gaps[-1].end is None
-        return self.running and not gap and all(track.count > 1 for track in live)
+        return self.running and not gap and all(track.comparable > 1 for track in live)
 
     def due(self, length: float) -> bool:
         """Of a series of `length` seconds, one-shot answers are still to come."""

@@ -60,7 +60,8 @@ class Track:
     name: str
     note: str = ""
     live: bool = True
-    count: int = 0
+    count: int = 0  # rows
+    comparable: int = 0  # rows with figures in a row, up to the newest
 
 
 class Window:
@@ -102,6 +103,9 @@ class Window:
             self._before[track.number] = self._newest[track.number]
             self._newest[track.number] = row
             track.count += 1
+            track.comparable = 0 if said in _NOT_COMPARED_WITH else track.comparable + 1
+            if said is Said.RESTARTED:
+                track.comparable = 1
 
     def say(self, track: Track, said: Said, when: int | None = None) -> None:
         """Put in a row without figures: something happened to the container at `when`."""
