@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opskit import api, errors, plot, stats, widgets
+    from opskit import api, errors, plot, stats, tls, widgets
     from opskit.checks.doctor import doctor
     from opskit.compose import compose_projects
     from opskit.engine import Engine, connect
@@ -29,7 +29,7 @@ _HOME = {
     "record": "opskit.wire.session",
     "replay": "opskit.wire.session",
 }
-_MODULES = ("api", "errors", "plot", "stats", "widgets")
+_MODULES = ("api", "errors", "plot", "stats", "tls", "widgets")
 
 __all__ = [
     "Engine",
@@ -44,6 +44,7 @@ __all__ = [
     "record",
     "replay",
     "stats",
+    "tls",
     "widgets",
 ]
 

@@ -10,12 +10,9 @@ from opskit.address import Address
 from opskit.checks.finding import Line, Status
 from opskit.dial import dial
 from opskit.errors import OpskitError
-from opskit.tls.reading import Certificate, decode, read
+from opskit.tls.reading import SOON, Certificate, decode, read
 
-__all__ = ["WARN_DAYS", "check_tls", "expiry", "server_certificate"]
-
-WARN_DAYS = 30.0
-"""Certificates that expire within so many days are warned of."""
+__all__ = ["check_tls", "expiry", "server_certificate"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -84,7 +81,7 @@ def expiry(name: str, certificate: Certificate, detail: str) -> Line:
         status, remedy = "fail", "renew it: opskit tls renew"
         detail = f"expired {-days:.0f} days ago, on {certificate.not_after:%Y-%m-%d}; {detail}"
     else:
-        if days < WARN_DAYS:
+        if days < SOON:
             status, remedy = "warn", "renew it before: opskit tls renew"
         detail = f"expires in {days:.0f} days, on {certificate.not_after:%Y-%m-%d}; {detail}"
     if certificate.weakness:

@@ -14,7 +14,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from opskit.errors import AddressError
 
-__all__ = ["Certificate", "decode", "read"]
+__all__ = ["SOON", "Certificate", "decode", "read"]
+
+SOON = 30.0
+"""Certificates that expire within so many days are renewed, and warned of."""
 
 
 @dataclass(frozen=True, slots=True)
