@@ -159,6 +159,7 @@ _TLS_REMEDIES = (
     ("IP ADDRESS", "the engine's certificate is for another name: connect by a name it lists"),
     ("WRONG_VERSION", "the port does not speak TLS: unset DOCKER_TLS_VERIFY, or use the TLS port"),
     ("RECORD_LAYER", "the port does not speak TLS: unset DOCKER_TLS_VERIFY, or use the TLS port"),
+    ("EOF OCCURRED", "the engine hung up: does it accept the client certificate? its log says"),
     ("VERIFY_FAILED", "the engine's certificate is not from the given authority (ca.pem)"),
 )
 

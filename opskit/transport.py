@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import threading
 import weakref
 from collections import deque
@@ -115,7 +116,7 @@ class Transport:
         try:
             try:
                 sock.sendall(b"".join(requests))
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 if not _readable(sock):  # an early answer may explain why it hung up
                     raise
             while len(parser.replies) < count:

@@ -147,13 +147,7 @@ def test_renewing_what_expires_soon(tmp_path):
     assert {m.what for m in tls.renew(tmp_path)} == {"kept"}
     done = run("renew", str(tmp_path), "--host", "b.example.com")
     assert "systemctl restart docker" in done.output
-    assert tls.show(tmp_path).names[1].split() == [
-        "a",
-        "localhost",
-        "127.0.0.1",
-        "::1",
-        "b.example.com",
-    ]
+    assert tls.show(tmp_path).names[1] == "a localhost b.example.com 127.0.0.1 ::1"
 
 
 def test_a_renewed_authority_is_still_the_one_that_others_trust(tmp_path):
@@ -296,7 +290,7 @@ def test_who_may_not_get_in(tls_engine, tmp_path):
         assert caught.value.remedy, case
         line = render.curl("GET", "/version", address=address)
         done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True)
-        assert done.returncode in (35, 56, 58, 60), (case, done.stderr)
+        assert done.returncode in (35, 55, 56, 58, 60), (case, done.stderr)
         assert '"Version"' not in done.stdout
         assert "TLS handshake error" in log.read_text()[before:], (
             f"the engine did not notice {case}"
