@@ -28,6 +28,7 @@ class Answer:
     def __init__(self, call: Call, match: Match, turns: Turns) -> None:
         self._call = call
         self._exchange = match.exchange
+        self._said = match.playback()
         self._playback = match.playback()
         self._turns = turns
         self._duplex = call.client.duplex

@@ -27,6 +27,7 @@ class Upload:
         self._kept: bytearray | None = None if archive else bytearray()
         self._hash = hashlib.sha256()
         self._fingerprint = Fingerprint()
+        self._fingerprint = Fingerprint()
         self._length = 0
 
     def add(self, data: bytes) -> None:
@@ -34,9 +35,11 @@ class Upload:
         self._length += len(data)
         if self._kept is not None and self._length > BODY_KEPT:
             self._hash.update(self._kept)
+            self._fingerprint.feed(bytes(self._kept))
             self._kept = None
         if self._kept is None:
             self._hash.update(data)
+            self._fingerprint.feed(data)
             self._fingerprint.feed(data)
         else:
             self._kept += data
