@@ -7,6 +7,8 @@ passes over in silence, a file that cannot be read or a helper that is missing, 
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,34 +68,32 @@ def registry_config_header() -> dict[str, str]:
 
 
 def _config() -> Any:
+    """Docker's config file, where the docker CLI looks for it and nowhere else."""
     from docker import auth
-    from docker.utils import config
 
-    found = config.find_config_file()
-    if found is None:
-        return auth.AuthConfig({})
-    path = Path(str(found))
+    folder = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
+    path = Path(folder) / "config.json"
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        wanted = {k: content[k] for k in ("auths", "credsStore", "credHelpers") if content.get(k)}
+    except FileNotFoundError:
+        return auth.AuthConfig({})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CredentialsError(
             f"{path} cannot be read: {error}", "mend it, or set DOCKER_CONFIG to another folder"
         ) from error
-    wanted = ("auths", "credsStore", "credHelpers")
-    return _ask(
-        lambda: (
-            auth.load_config(config_dict={k: v for k, v in content.items() if k in wanted})
-            if any(content.get(k) for k in wanted)
-            else auth.AuthConfig({})
-        )
-    )
+    if not wanted:
+        return auth.AuthConfig({})
+    return _ask(lambda: auth.load_config(config_dict=wanted))
 
 
 def _ask(question: Any) -> Any:
     from docker.errors import DockerException
 
     try:
-        return question()
+        with warnings.catch_warnings():  # of a helper that is missing: that is an error below
+            warnings.simplefilter("ignore", UserWarning)
+            return question()
     except (DockerException, ValueError, OSError) as error:
         raise CredentialsError(
             f"docker's credentials cannot be read: {error}",

@@ -229,7 +229,7 @@ _REMEDIES = (
         "no basic auth|unauthorized|authentication required|denied|incorrect username",
         "log in with 'docker login', or give auth_config={'username': …, 'password': …}",
     ),
-    ("no space left", "free space: engine.disk_usage() shows what takes it, engine.prune() frees"),
+    ("no space left", "engine.disk_usage() shows what takes the space, engine.prune() frees some"),
     (
         "no such host|connection refused|i/o timeout|deadline exceeded|unreachable|"
         "server gave http response|tls: |x509|: eof$",

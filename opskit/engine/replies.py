@@ -104,6 +104,8 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
         remedy = "leave api_version out to negotiate, or ask for one that the engine names"
     elif reply.status in (502, 503, 504) and "html" in reply.headers.get("content-type", ""):
         remedy = "the proxy in front of the engine does not reach it: is the engine running?"
+    elif "no space left" in message:
+        remedy = "engine.disk_usage() shows what takes the space, engine.prune() frees some"
     elif reply.status >= 500:
         remedy = "the engine's own log says more"
     elif reply.status == 400:
