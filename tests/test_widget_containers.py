@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,31 +13,13 @@ from opskit.engine import Engine
 from opskit.widgets.containers_panel import Containers
 
 from .engines import PrivateEngine
+from .panels import everything, find, threads, until
 
 pytestmark = pytest.mark.live
 
 
-def until(true: Callable[[], Any], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-
-
 def press(panel: Any, name: str) -> None:
     find(panel, f"opskit-do-{name}").click()
-
-
-def find(widget: Any, css: str) -> Any:
-    found = [w for w in everything(widget) if css in getattr(w, "_dom_classes", ())]
-    assert found, f"no widget {css}"
-    return found[0]
-
-
-def everything(widget: Any) -> Iterator[Any]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from everything(child)
 
 
 @pytest.fixture
@@ -143,12 +123,12 @@ def test_running_a_cell_again_keeps_the_choice_and_leaves_one_reader(
         assert panel.closed
         assert again._filter.value == "panel"
         assert again.live
-        until(lambda: len(readers()) == 1)
+        until(lambda: len(threads("opskit-containers")) == 1)
         private_engine.run(name="panel-new")
         until(lambda: "panel-new" in set(again.frame["name"]))
     finally:
         again.close()
-    until(lambda: not readers())
+    until(lambda: not threads("opskit-containers"))
 
 
 def test_an_engine_that_comes_back_is_shown_again(fresh_engine: PrivateEngine) -> None:
@@ -169,7 +149,3 @@ def test_exported_pages_show_a_table(panel: Containers) -> None:
     assert "panel-a" in bundle["text/html"]
     assert bundle["text/plain"] == repr(panel)
     assert "application/vnd.jupyter.widget-view+json" in bundle
-
-
-def readers() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name == "opskit-containers"]

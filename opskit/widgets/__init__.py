@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from opskit.engine import Engine
     from opskit.widgets.panel import Panel
 
-__all__ = ["containers"]
+__all__ = ["containers", "explorer", "logs"]
 
 
 def containers(engine: Engine, **options: Any) -> Panel:
@@ -36,3 +36,48 @@ def containers(engine: Engine, **options: Any) -> Panel:
     from opskit.widgets.containers_panel import Containers
 
     return Containers(engine, **options)
+
+
+def explorer(engine: Engine, **options: Any) -> Panel:
+    """Any endpoint of the Engine API: its form, the call in four languages, its answer.
+
+    Parameters
+    ----------
+    engine : Engine
+        Connected with ``read_only=True`` it sends only what looks.
+    search : str
+        Words to begin with: ``"stop container"``, ``"/images"``.
+    timeout : float
+        Seconds to wait for an answer; of a stream, what comes in 3 s is shown.
+
+    Returns
+    -------
+    Panel
+        ``.endpoint`` is what is chosen, ``.answer`` what came back last.
+    """
+    from opskit.widgets.explorer_panel import Explorer
+
+    return Explorer(engine, **options)
+
+
+def logs(engine: Engine, container: str, **options: Any) -> Panel:
+    """A container's log: follow, search, levels in colour, stdout and stderr apart.
+
+    Parameters
+    ----------
+    engine : Engine
+    container : str
+        Name or id.
+    tail : int
+        How many of the last lines to begin with.
+    lines : int
+        How many lines to keep at most.
+
+    Returns
+    -------
+    Panel
+        ``.matching`` is the lines that are shown.
+    """
+    from opskit.widgets.logs_panel import Logs
+
+    return Logs(engine, container, **options)

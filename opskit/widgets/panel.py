@@ -156,6 +156,7 @@ class Panel(W.VBox):  # type: ignore[misc]
         if self._halt is not None:
             self._halt.set()
             self._halt = None
+            self.release()
         if change["new"] and not self.closed:
             self._halt = threading.Event()
             name = f"opskit-{type(self).__name__.lower()}"
@@ -266,7 +267,7 @@ class Panel(W.VBox):  # type: ignore[misc]
         _close_all(self)
 
     def release(self) -> None:
-        """Let go of what a subclass holds: samplers, streams."""
+        """Let go of what a subclass holds while it is live: samplers, streams."""
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)

@@ -1,0 +1,334 @@
+"""Pick an endpoint, fill its form, see the call in four languages, send it, look at the answer."""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as W
+import pandas as pd
+
+from opskit.api import Endpoint, Param, render
+from opskit.api.endpoints import ENDPOINTS
+from opskit.api.search import ranked
+from opskit.engine import Engine
+from opskit.engine.replies import decode
+from opskit.errors import APIError, EngineUnresponsive, OpskitError
+from opskit.frames.record import Record
+from opskit.frames.sdk import frame
+from opskit.widgets.panel import Panel
+
+__all__ = ["Explorer"]
+
+STREAM_SECONDS = 3.0
+MOST_BYTES = 4_000_000
+ROWS = 50
+BLOCK = "max-height: 24em; overflow: auto; white-space: pre-wrap; margin: 0 0 .6em"
+HINTS = {
+    "bool": "true or false",
+    "int": "a number",
+    "time": "10m, or a time",
+    "filters": '{"label": ["app=web"]}',
+    "json": "JSON",
+    "list": "one, two",
+}
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came back for one call."""
+
+    status: int
+    seconds: float
+    headers: Mapping[str, str]
+    body: Any
+    cut: bool = False
+
+
+class Explorer(Panel):
+    """See `opskit.widgets.explorer`."""
+
+    def __init__(self, engine: Engine, *, search: str = "", timeout: float = 30.0) -> None:
+        self._engine = engine
+        self._timeout = timeout
+        self._fields: dict[str, W.Widget] = {}
+        self.answer: Answer | None = None
+        self._search = W.Text(
+            value=search, description="Search", placeholder="stop container, ps, /images …"
+        )
+        self._endpoints = W.Select(description="Endpoint", rows=8, layout=W.Layout(width="100%"))
+        self._about = W.HTML()
+        self._form = W.VBox([])
+        self._body = W.Textarea(
+            description="JSON body", rows=6, layout=W.Layout(width="100%", display="none")
+        )
+        self._calls = W.HTML()
+        self._submit = W.Button(
+            description="Send", button_style="primary", tooltip="send this call"
+        )
+        self._result = W.HTML()
+        for name in ("search", "endpoints", "about", "form", "body", "calls", "submit", "result"):
+            getattr(self, f"_{name}").add_class(f"opskit-{name}")
+        self._result.add_class("jp-RenderedHTMLCommon")
+        left = W.VBox(
+            [self._search, self._endpoints, self._about], layout=W.Layout(flex="1 1 26em")
+        )
+        right = W.VBox(
+            [self._form, self._body, self._submit, self._calls], layout=W.Layout(flex="1 1 26em")
+        )
+        columns = W.HBox([left, right], layout=W.Layout(flex_flow="row wrap"))
+        super().__init__(engine.address, [columns, self._result])
+        self.bar.children = (self._status,)
+        self.tell("choose an endpoint")
+        self._search.observe(lambda _: self._list(), "value")
+        self._endpoints.observe(lambda _: self._choose(), "value")
+        self._body.observe(lambda _: self._render(), "value")
+        self._submit.on_click(lambda _: self._on_send())
+        self.remember("search", self._search)
+        self._list()
+        self.remember("endpoint", self._endpoints)
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that is chosen."""
+        chosen: Endpoint | None = self._endpoints.value
+        return chosen
+
+    def _list(self) -> None:
+        text = self._search.value.strip()
+        found = [e for _, e in ranked(text)][:25] if text else list(ENDPOINTS)
+        if text.startswith("/"):
+            found = [e for e in ENDPOINTS if e.path.startswith(text)] or found
+        former = self._endpoints.value
+        self._endpoints.options = [(f"{e.method} {e.path} — {e.summary}", e) for e in found]
+        if former in found:
+            self._endpoints.value = former
+
+    def _choose(self) -> None:
+        endpoint = self.endpoint
+        if endpoint is None:
+            return
+        kept = {name: field.value for name, field in self._fields.items()}
+        self._fields = {p.name: self._field(p) for p in endpoint.params}
+        for name, field in self._fields.items():
+            if kept.get(name):
+                field.value = kept[name]
+            field.observe(lambda _: self._render(), "value")
+        self._form.children = tuple(self._fields.values())
+        takes_json = bool(endpoint.body) and "application/json" in endpoint.consumes
+        self._body.layout.display = "" if takes_json else "none"
+        self._body.placeholder = endpoint.body
+        self._about.value = _about(endpoint)
+        refused = self._engine.read_only and not endpoint.read_only
+        self._submit.disabled = refused or endpoint.hijacks
+        self._submit.description = "Send" if endpoint.read_only else "Send (changes the engine)"
+        if refused:
+            self.tell("this engine is connected read-only")
+        elif endpoint.hijacks:
+            self.tell("this call takes over the connection: use engine.exec or the command line")
+        else:
+            self.tell("fill the form, then send")
+        self._render()
+
+    def _field(self, param: Param) -> W.Widget:
+        mark = " *" if param.required or param.where == "path" else ""
+        common = {
+            "description": param.name + mark,
+            "tooltip": param.doc,
+            "style": {"description_width": "9em"},
+        }
+        if param.type == "bool":
+            return W.Dropdown(options=["", "true", "false"], **common)
+        hint = HINTS.get(param.type, "")
+        return W.Text(placeholder=f"{hint} — {param.doc}" if hint else param.doc, **common)
+
+    def call(self) -> tuple[str, str, dict[str, Any], Any, dict[str, str]]:
+        """The call as it stands in the form: method, path, query, body, headers.
+
+        Raises
+        ------
+        OpskitError
+            A required field is empty, or JSON is not JSON: names the field and the place.
+        """
+        endpoint = self.endpoint
+        if endpoint is None:
+            raise OpskitError("no endpoint is chosen", "choose one from the list")
+        path, query, headers = endpoint.path, dict[str, Any](), dict[str, str]()
+        for param in endpoint.params:
+            text = self._fields[param.name].value.strip()
+            if not text:
+                if param.required or param.where == "path":
+                    raise OpskitError(f"{param.name} is required", f"fill it in: {param.doc}")
+                continue
+            if param.where == "path":
+                path = path.replace("{" + param.name + "}", text)
+            elif param.where == "header":
+                headers[param.name] = text
+            else:
+                query[param.name] = _value(param, text)
+        return endpoint.method, path, query, self._json_body(endpoint), headers
+
+    def _json_body(self, endpoint: Endpoint) -> Any:
+        text = self._body.value.strip()
+        if not text or self._body.layout.display == "none":
+            return None
+        return _json(f"the body of {endpoint.path}", text)
+
+    def _render(self) -> None:
+        try:
+            method, path, query, body, headers = self.call()
+        except OpskitError as error:
+            self._calls.value = f"<i>{html.escape(error.what)}</i>"
+            return
+        words: dict[str, Any] = {"query": query, "json": body}
+        version = self._engine.api_version
+        where = self._engine.where
+        told = {
+            "curl": render.curl(
+                method, path, **words, headers=headers, address=where, api_version=version
+            ),
+            "opskit": render.opskit(method, path, **words),
+            "Docker SDK": render.sdk(method, path, **words),
+            "docker CLI": render.cli(method, path, **words),
+        }
+        self._calls.value = "".join(
+            f"<b>{name}</b><pre style='{BLOCK}' tabindex='0'>{html.escape(text)}</pre>"
+            for name, text in told.items()
+        )
+
+    def _on_send(self) -> None:
+        endpoint = self.endpoint
+        try:
+            call = self.call()
+        except OpskitError as error:
+            self.tell(error)
+            return
+        label = f"{call[0]} {call[1]}"
+
+        def do() -> None:
+            self.act(label, lambda: self.send(*call), self._show)
+
+        if endpoint is not None and endpoint.read_only:
+            do()
+        else:
+            self.ask(f"{label} changes the engine. Send it?", "Send", do)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any],
+        body: Any,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        """Send the call and read its answer, of an endless one what comes in a few seconds."""
+        begun = time.perf_counter()
+        endless = bool(self.endpoint and self.endpoint.streams)
+        wait = STREAM_SECONDS if endless else self._timeout
+        try:
+            stream = self._engine.open_stream(
+                path, method=method, json=body, headers=headers, timeout=wait, **query
+            )
+        except APIError as error:
+            told = {"message": error.message, "what to do": error.remedy}
+            return Answer(error.status, time.perf_counter() - begun, {}, told)
+        data, cut = bytearray(), False
+        with stream:
+            try:
+                for chunk in stream:
+                    data += chunk
+                    late = endless and time.perf_counter() - begun > wait
+                    if late or len(data) > MOST_BYTES:
+                        cut = True
+                        break
+            except EngineUnresponsive:
+                if not endless:
+                    raise
+                cut = True
+        seconds = time.perf_counter() - begun
+        kind = stream.headers.get("content-type", "")
+        if cut:
+            data = data[: data.rfind(b"\n") + 1] or data
+        return Answer(stream.status, seconds, stream.headers, decode(bytes(data), kind, path), cut)
+
+    def _show(self, answer: Answer) -> None:
+        self.answer = answer
+        self._result.value = _answer_html(answer)
+
+    def table(self) -> str:
+        shown = _answer_html(self.answer) if self.answer else ""
+        return f"{self._about.value}{self._calls.value}{shown}"
+
+    def __repr__(self) -> str:
+        return f"<Explorer of {self._engine.address}: {self.endpoint or 'no endpoint chosen'}>"
+
+
+def _value(param: Param, text: str) -> Any:
+    if param.type in ("filters", "json"):
+        return _json(param.name, text)
+    if param.type == "list":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if param.type == "int" and not text.lstrip("-").isdigit():
+        raise OpskitError(f"{param.name} is {text!r}, not a number", "write digits only")
+    if param.type == "time":
+        from opskit.times import to_wire
+
+        try:
+            return to_wire(text)
+        except ValueError as error:
+            raise OpskitError(f"{param.name}: {error}") from None
+    return text
+
+
+def _json(what: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise OpskitError(
+            f"{what} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}",
+            "names and texts go in double quotes, and no comma behind the last one",
+        ) from None
+
+
+def _about(endpoint: Endpoint) -> str:
+    facts = [f"since API {endpoint.since}"]
+    facts += ["only looks" if endpoint.read_only else "<b>changes the engine</b>"]
+    if endpoint.stream:
+        facts.append(f"stream: {html.escape(endpoint.stream)}")
+    if endpoint.needs_swarm:
+        facts.append("needs a swarm")
+    return f"<p>{html.escape(endpoint.summary)}<br><small>{'; '.join(facts)}</small></p>"
+
+
+def _answer_html(answer: Answer) -> str:
+    cut = ", cut here: the stream goes on" if answer.cut else ""
+    head = f"<b>{answer.status}</b> in {answer.seconds * 1000:.0f} ms{cut}"
+    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    parts = [head, _fold("headers", f"<pre style='{BLOCK}'>{html.escape(headers)}</pre>")]
+    body = answer.body
+    if isinstance(body, dict | list):
+        items = body if isinstance(body, dict) else {str(n): x for n, x in enumerate(body[:ROWS])}
+        parts.append(_fold("as a tree", Record(items, "answer")._repr_html_(), True))
+        parts.append(_fold("as a DataFrame", _as_frame(body).to_html(border=0, max_rows=ROWS)))
+    elif body is not None:
+        text = body if isinstance(body, str) else f"{len(body)} bytes: {body[:2000]!r}"
+        parts.append(f"<pre style='{BLOCK}' tabindex='0'>{html.escape(text[:100_000])}</pre>")
+    return "".join(parts)
+
+
+def _as_frame(body: Any) -> pd.DataFrame:
+    try:
+        return frame(body)
+    except Exception:  # not a kind that has a frame of its own: flatten it
+        rows = body if isinstance(body, list) else [body]
+        if all(isinstance(row, dict) for row in rows):
+            return pd.json_normalize(rows)
+        return pd.DataFrame({"value": rows})
+
+
+def _fold(title: str, content: str, opened: bool = False) -> str:
+    return f"<details{' open' * opened}><summary>{title}</summary>{content}</details>"

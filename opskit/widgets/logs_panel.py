@@ -1,0 +1,184 @@
+"""A container's log as it is written: searched, coloured by level, stdout and stderr apart."""
+
+from __future__ import annotations
+
+import html
+import re
+import threading
+from collections import deque
+from typing import Any
+from urllib.parse import quote
+
+import ipywidgets as W
+
+from opskit.engine import Engine
+from opskit.frames.logs import LogDecoder, LogLine
+from opskit.stream import Stream
+from opskit.widgets.panel import Panel
+
+__all__ = ["Logs", "level"]
+
+SHOWN = 500
+BOX = (
+    "max-height: 30em; overflow: auto; white-space: pre-wrap; word-break: break-word; "
+    "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
+)
+_LEVELS = {
+    "error": re.compile(
+        r"\b(error|err|fatal|crit(ical)?|panic|emerg|alert|exception|traceback)\b", re.I
+    ),
+    "warning": re.compile(r"\bwarn(ing)?\b", re.I),
+    "debug": re.compile(r"\b(debug|trace)\b", re.I),
+}
+COLOURS = {
+    "error": "var(--jp-error-color1, #b00020)",
+    "warning": "var(--jp-warn-color0, #b35900)",
+    "debug": "var(--jp-ui-font-color2, #616161)",
+    "": "inherit",
+}
+
+
+def level(line: str) -> str:
+    """``error``, ``warning``, ``debug`` or nothing, by the words that loggers use."""
+    head = line[:200]
+    return next((name for name, words in _LEVELS.items() if words.search(head)), "")
+
+
+class Logs(Panel):
+    """See `opskit.widgets.logs`."""
+
+    def __init__(
+        self, engine: Engine, container: str, *, tail: int = 200, lines: int = 10_000
+    ) -> None:
+        self._engine = engine
+        self._container = container
+        self._tail = tail
+        self._lines: deque[dict[str, Any]] = deque(maxlen=lines)
+        self._lock = threading.Lock()
+        self._changed = False
+        self._following: Stream | None = None
+        self._search = W.Text(description="Search", placeholder="words, or /a regex/")
+        self._stream = W.ToggleButtons(description="Stream", options=["both", "stdout", "stderr"])
+        self._level = W.Dropdown(description="Level", options=["all", "warning", "error"])
+        self._text = W.HTML()
+        for name in ("search", "stream", "level", "text"):
+            getattr(self, f"_{name}").add_class(f"opskit-{name}")
+        chooser = W.HBox([self._search, self._stream, self._level])
+        super().__init__((engine.address, container), [chooser, self._text], interval=0.25)
+        self._toggle.description = "Follow"
+        for name in ("search", "stream", "level"):
+            widget = getattr(self, f"_{name}")
+            self.remember(name, widget)
+            widget.observe(lambda _: self._show(), "value")
+        self.refresh()
+
+    def read(self) -> bool:
+        """Begin to follow when the panel is live, else read the tail; whether there is news."""
+        if self._halt is None:
+            rows = self._engine.logs(self._container, tail=self._tail).to_dict("records")
+            with self._lock:
+                self._lines.clear()
+                self._lines.extend({str(k): v for k, v in row.items()} for row in rows)
+            return True
+        if self._following is None:
+            self._follow(self._halt)
+        with self._lock:
+            news, self._changed = self._changed, False
+        return news
+
+    def _follow(self, halt: threading.Event) -> None:
+        path = f"/containers/{quote(self._container, safe='')}"
+        tty = bool(self._engine.get(f"{path}/json")["Config"].get("Tty"))
+        stream = self._engine.open_stream(
+            f"{path}/logs", follow=True, stdout=True, stderr=True, timestamps=True, tail=self._tail
+        )
+        decoder = LogDecoder(tty=tty)
+        self._following = stream
+        with self._lock:
+            self._lines.clear()
+
+        def take(lines: list[LogLine]) -> None:
+            rows = [{"time": row.time, "stream": row.stream, "line": row.line} for row in lines]
+            with self._lock:
+                self._lines.extend(rows)
+                self._changed = True
+
+        def drain() -> None:
+            try:
+                for chunk in stream:
+                    take(decoder.feed(chunk))
+                take(decoder.close())
+            except Exception as error:
+                self._later(self.tell, error)
+            self._following = None
+            if not halt.is_set():
+                halt.set()
+                self._later(self._ended)
+
+        threading.Thread(target=drain, name="opskit-follow", daemon=True).start()
+
+    def _ended(self) -> None:
+        self._show()
+        self._toggle.value = False
+        self.tell(f"{self._container} has ended; this is its whole log")
+
+    def paint(self, data: bool) -> None:
+        if data:
+            self._show()
+
+    @property
+    def matching(self) -> list[dict[str, Any]]:
+        """The lines that are shown: ``time``, ``stream``, ``line``."""
+        with self._lock:
+            lines = list(self._lines)
+        stream, wanted = self._stream.value, self._level.value
+        found = _searcher(self._search.value)
+        levels = {"all": None, "warning": ("warning", "error"), "error": ("error",)}[wanted]
+        return [
+            line
+            for line in lines
+            if (stream in ("both", line["stream"]))
+            and found(line["line"])
+            and (levels is None or level(line["line"]) in levels)
+        ]
+
+    def _show(self) -> None:
+        self._text.value = self.table()
+
+    def table(self) -> str:
+        lines = self.matching
+        rows = "".join(map(_row, lines[-SHOWN:]))
+        left_out = len(lines) - SHOWN
+        note = f"<p>the last {SHOWN} of {len(lines)} lines</p>" if left_out > 0 else ""
+        return f"{note}<div style='{BOX}' tabindex='0' role='log'>{rows or '(no lines)'}</div>"
+
+    def release(self) -> None:
+        stream, self._following = self._following, None
+        if stream is not None:
+            stream.close()
+
+    def __repr__(self) -> str:
+        return f"<Logs of {self._container}: {len(self.matching)} lines>"
+
+
+def _searcher(text: str) -> Any:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == "/":
+        try:
+            return re.compile(text[1:-1]).search
+        except re.error:  # not finished typing
+            return lambda _: True
+    words = text.lower().split()
+    return lambda line: all(word in line.lower() for word in words)
+
+
+def _row(line: dict[str, Any]) -> str:
+    clock = getattr(line["time"], "strftime", lambda _: "")("%H:%M:%S.%f")[:-3]
+    mark = "E" if line["stream"] == "stderr" else " "
+    style = f"color: {COLOURS[level(line['line'])]}"
+    if line["stream"] == "stderr":
+        style += "; border-left: 3px solid var(--jp-error-color1, #b00020); padding-left: 4px"
+    return (
+        f"<div style='{style}'><span aria-label='{line['stream']}'>{mark}</span> "
+        f"<time>{clock}</time> {html.escape(line['line'])}</div>"
+    )
