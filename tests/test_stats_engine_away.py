@@ -52,7 +52,8 @@ def test_a_sampler_survives_the_engine_and_says_where_the_gap_is(
             engine.stats()
         private.start()
         private.api("POST", "/containers/one/start")
-        eventually(lambda: sampler.gaps.end.notna().all() and sampler.warm)
+        eventually(lambda: sampler.gaps.end.notna().all())
+        eventually(lambda: "one" in set(sampler.latest().name) and sampler.warm)
         back = sampler.latest().set_index("name")
         assert back.memory_bytes["one"] > 0
         series = sampler.frame()
