@@ -1,4 +1,4 @@
-"""What containers eat: a table now, a series, a sampler in the background."""
+"""What containers eat and how they are: stats now, series, a sampler, the health report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from opskit.engine.base import RawEngine
 if TYPE_CHECKING:
     import pandas as pd
 
+    from opskit.health import HealthReport
     from opskit.stats.sampler import Sampler
 
 __all__ = ["StatsCalls"]
@@ -158,6 +159,52 @@ class StatsCalls(RawEngine):
         )
         self._samplers = (*(each for each in self._samplers if each.running), sampler)
         return sampler
+
+    def health(
+        self,
+        containers: str | Iterable[str] | None = None,
+        *,
+        all: bool = False,
+        filters: Mapping[str, Any] | None = None,
+        cpu: bool = False,
+        timeout: float | None = None,
+    ) -> HealthReport:
+        """The health report: what needs looking at, and why, on top.
+
+        Parameters
+        ----------
+        containers, filters
+            As in `stats`.
+        all : bool
+            Also those that were never started or ended with exit code 0. Without, the report has
+            what runs and what ended otherwise.
+        cpu : bool
+            Wait for a CPU percentage where the engine takes a second more for it (before 23.0, and
+            no sampler is running); else it is missing there.
+        timeout : float, optional
+            Seconds until `EngineUnresponsive`; the engine's by default.
+
+        Returns
+        -------
+        opskit.health.HealthReport
+            A DataFrame with `opskit.frames.health.COLUMNS`, the worst first; a notebook shows it
+            in colours.
+
+        Raises
+        ------
+        NotFound
+            No container is called that.
+        EngineLost, EngineUnresponsive
+            The engine went away, or left containers without an answer.
+
+        Notes
+        -----
+        One list, ``GET /containers/{id}/json`` for all, pipelined, and the stats as in `stats`, or
+        those of a running sampler.
+        """
+        from opskit.health import report
+
+        return report(self, containers, filters, all=all, cpu=cpu, timeout=timeout)
 
     def close(self) -> None:
         """Close what this engine holds open, its samplers too."""

@@ -26,6 +26,12 @@ class Listed:
     state: str
     status: str
     network_mode: str
+    item: Mapping[str, Any]
+
+    @property
+    def ended_well(self) -> bool:
+        """It was never started, or ended with 0."""
+        return self.state == "created" or self.status.startswith("Exited (0)")
 
     @property
     def note(self) -> str:
@@ -107,5 +113,6 @@ def _listed(item: Mapping[str, Any]) -> Listed:
         image=str(item.get("Image") or ""),
         state=str(item.get("State") or ""),
         status=str(item.get("Status") or ""),
+        item=item,
         network_mode=str((item.get("HostConfig") or {}).get("NetworkMode") or ""),
     )

@@ -32,35 +32,35 @@ _PATIENCE = 0.06  # seconds that the probe has before the streams are opened bes
 class Taken:
     """What was learnt of one container."""
 
-    def __init__(self, gap: float, wanted: int = 2) -> None:
+    def __init__(self, gap: float) -> None:
         self.before: Reading = NOTHING
         self.now: Reading = NOTHING
         self.note = ""
         self.count = 0
         self.settled = False
-        self._gap, self._wanted, self._since = gap, wanted, 0.0
+        self._gap, self._since = gap, 0.0
 
-    def add(self, heard: Heard) -> None:
-        """Take in what its channel brought."""
+    def add(self, heard: Heard, wanted: int = 2) -> None:
+        """Take in what its channel brought; it is settled with `wanted` readings."""
         for line in heard.lines:
             answer = orjson.loads(line)
             if "cpu_stats" not in answer:
                 self.note = "removed" if heard.status == 404 else _message(answer)
                 self.settled = True
                 continue
-            self._add(reading(answer))
+            self._add(reading(answer), wanted)
         if heard.answered and not heard.lines and not self.settled:
             self.note, self.settled = "removed", True  # its stream just ends
 
-    def _add(self, read: Reading) -> None:
+    def _add(self, read: Reading, wanted: int) -> None:
         if self.count == 0:
             self._since = time.monotonic()
         elif self.count == 1:
             self.before = self.now
         self.now = read
         self.count += 1
-        apart = time.monotonic() - self._since >= self._gap * 0.9 or self._wanted == 1
-        self.settled = read.time == NO_TIME or (self.count >= self._wanted and apart)
+        apart = time.monotonic() - self._since >= self._gap * 0.9 or wanted == 1
+        self.settled = read.time == NO_TIME or (self.count >= wanted and apart)
 
 
 def _message(answer: dict[str, object]) -> str:
@@ -99,11 +99,11 @@ def snapshot(
     *,
     at_once: bool | None,
     gap: float,
-    wanted: int = 2,
     timeout: float,
+    patient: bool = True,
     meanwhile: Callable[[dict[str, Taken]], None] = lambda taken: None,
 ) -> tuple[dict[str, Taken], bool | None]:
-    """Read each container `wanted` times, at least `gap` seconds apart.
+    """Read each container twice, at least `gap` seconds apart.
 
     Parameters
     ----------
@@ -115,6 +115,8 @@ def snapshot(
         Whether the engine answers one-shot requests at once; None asks it.
     gap, timeout : float
         Seconds.
+    patient : bool
+        Wait for the second reading also where the engine takes a second more for it.
     meanwhile : callable
         Is called once, when the first readings are there and the second ones are not.
 
@@ -128,7 +130,7 @@ def snapshot(
     EngineLost, EngineUnresponsive
         The engine ended a connection, or left containers without an answer for `timeout` seconds.
     """
-    taken = {id_: Taken(gap, wanted) for id_ in ids}
+    taken = {id_: Taken(gap) for id_ in ids}
     if not taken:
         return taken, at_once
     deadline = time.monotonic() + timeout
@@ -141,7 +143,7 @@ def snapshot(
                     break
             at_once = sweep.probe.at_once
         if not at_once:
-            at_once = sweep.by_streams()
+            at_once = sweep.by_streams(patient)
         if at_once:
             sweep.by_one_shots(gap)
         if pending := sweep.pending():
@@ -171,8 +173,9 @@ class _Sweep:
     def pending(self) -> list[str]:
         return [id_ for id_, each in self._taken.items() if not each.settled]
 
-    def by_streams(self) -> bool | None:
+    def by_streams(self, patient: bool) -> bool | None:
         """Read streams to the end, or until the probe finds that there is a quicker way."""
+        wanted = 2 if patient else 1
         channels = self._hub.open(self._taken)
         for channel in channels:
             self._hub.ask(channel, f"/containers/{channel.key}/stats", stream=True)
@@ -182,7 +185,7 @@ class _Sweep:
                     for channel in channels:
                         self._hub.drop(channel)
                     return True
-            elif self._take(heard):
+            elif self._take(heard, wanted):
                 self._hub.drop(heard.channel)
             if not self._unsettled:
                 break
@@ -204,14 +207,14 @@ class _Sweep:
             if time.monotonic() >= self._deadline:
                 break
 
-    def _take(self, heard: Heard) -> bool:
+    def _take(self, heard: Heard, wanted: int = 2) -> bool:
         if heard.lost:
             raise heard.lost
         each = self._taken[heard.channel.key]
         if each.settled:
             return True
         unread = not each.count
-        each.add(heard)
+        each.add(heard, wanted)
         self._unsettled -= each.settled
         if unread and (each.count or each.settled):
             self._unread -= 1
