@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +12,7 @@ import opskit
 from opskit import Engine
 from opskit.errors import EngineLost, EngineNotFound, EngineUnresponsive
 from tests.engines import PrivateEngine
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.live
 
@@ -27,13 +28,6 @@ def private(fresh_engine: PrivateEngine) -> PrivateEngine:
 def engine(private: PrivateEngine) -> Iterator[Engine]:
     with opskit.connect(private.url, timeout=20) as engine:
         yield engine
-
-
-def eventually(what: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_a_sampler_survives_the_engine_and_says_where_the_gap_is(
@@ -117,7 +111,7 @@ def test_a_stall_in_a_series_is_a_gap_and_the_figures_after_it_are_right(
     with engine.sampler() as sampler:
         assert sampler.wait()
         private.pause()
-        eventually(lambda: len(sampler.gaps) == 1, 10)
+        eventually(lambda: len(sampler.gaps) == 1)
         assert sampler.latest().note.str.startswith("no sample for").all()
         assert not sampler.warm
         private.resume()

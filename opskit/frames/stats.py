@@ -48,6 +48,7 @@ COLUMNS = (
     Column("note", "str", "", "why values are missing; empty when nothing is to be said"),
 )
 """Columns of ``engine.stats()``."""
+"""Columns of ``engine.stats()``."""
 
 
 def frame(

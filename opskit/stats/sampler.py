@@ -29,6 +29,7 @@ GAP_COLUMNS = (
     Column("end", "datetime64[ns, UTC]", "", "when it was heard of again; missing until then"),
     Column("reason", "str", "", "what happened"),
 )
+"""Columns of a sampler's ``gaps``."""
 
 _OWN_CYCLE, _PODMANS_CYCLE = 1.0, 5.0  # seconds between the objects of a stream
 

@@ -40,7 +40,7 @@ SUMMARY_COLUMNS = (
     Column("block_write_bytes", "float64", "bytes", "written in this time"),
     Column("restarts", "int64", "", "how often its counters began anew"),
 )  # fmt: skip
-"""Columns of `summary`."""
+"""Columns of ``opskit.stats.summary()``."""
 
 _TOTALS = ("network_rx_bytes", "network_tx_bytes", "block_read_bytes", "block_write_bytes")
 _LAST = {*_TOTALS, "cpu_seconds", "throttled_seconds", "cpu_limit", "memory_limit_bytes",
