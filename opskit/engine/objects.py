@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ _PATHS = {
     "secret": "/secrets/{}",
     "config": "/configs/{}",
 }
+_LANES = 8
 _GUESSED = ("container", "image", "network", "volume")
 _RAW, _MULTIPLEXED = (
     "application/vnd.docker.raw-stream",
@@ -131,7 +133,7 @@ class ObjectCalls(RawEngine):
         APIError
             The container's logging driver cannot be read back.
         ValueError
-            No stream asked for, or a time that is none.
+            No stream asked for, no number of lines, or a time that is none.
         """
         from opskit.frames import logs as frames
 
@@ -190,6 +192,8 @@ class ObjectCalls(RawEngine):
     ) -> dict[str, Any]:
         if not (stdout or stderr):
             raise ValueError("neither stdout nor stderr asked for: leave one of them True")
+        if tail != "all" and not (isinstance(tail, int) and tail >= 0):
+            raise ValueError(f'tail={tail!r}: give the number of lines, or "all"')
         return {
             "stdout": stdout,
             "stderr": stderr,
@@ -261,7 +265,7 @@ class ObjectCalls(RawEngine):
         running = self.get("/containers/json", timeout=timeout) or []
         tail = self.target("/top", {"ps_args": ps_args}).partition("?")[2]
         paths = [f"/containers/{item['Id']}/top" + (f"?{tail}" if tail else "") for item in running]
-        answers = self.get_many(paths, timeout=timeout)
+        answers = self._get_abreast(paths, timeout)
         owners = [(name_of(item.get("Names")), item["Id"]) for item in running]
         ended = [isinstance(answer, NotFound | Conflict) for answer in answers]
         frame = frames.processes(
@@ -269,6 +273,16 @@ class ObjectCalls(RawEngine):
             [answer for answer, gone in zip(answers, ended, strict=True) if not gone],
         )
         return self.stamp(frame, f"GET {self.target('/containers/{id}/top', {})}")
+
+    def _get_abreast(self, paths: list[str], timeout: float | None) -> list[Any]:
+        """`get_many` in several lanes: the engine starts a ps for each of these, 20 ms long."""
+        answers: list[Any] = [None] * len(paths)
+        lanes = [paths[lane::_LANES] for lane in range(_LANES)]
+        with ThreadPoolExecutor(_LANES, "opskit-top") as pool:
+            asked = pool.map(lambda lane: self.get_many(lane, timeout=timeout), lanes)
+            for lane, part in enumerate(asked):
+                answers[lane::_LANES] = part
+        return answers
 
     def changes(self, container: str, *, timeout: float | None = None) -> pd.DataFrame:
         """Files that a container has changed against its image, as ``docker diff``.

@@ -32,6 +32,12 @@ class ReadCalls(ObjectCalls):
         timeout: float | None = None,
         **query: Any,
     ) -> pd.DataFrame:
+        filters = query.get("filters")
+        if filters is not None and not isinstance(filters, Mapping):
+            raise TypeError(
+                f"filters={filters!r}: give a mapping such as {{'label': 'app=web'}}, with a list "
+                "where one of several will do"
+            )
         target = self.target(path, query)
         return self.stamp(make(self._call("GET", target, timeout=timeout)), f"GET {target}")
 
