@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from opskit.engine import Engine
     from opskit.widgets.panel import Panel
 
-__all__ = ["containers", "explorer", "logs"]
+__all__ = ["containers", "explorer", "logs", "stats"]
 
 
 def containers(engine: Engine, **options: Any) -> Panel:
@@ -81,3 +81,21 @@ def logs(engine: Engine, container: str, **options: Any) -> Panel:
     from opskit.widgets.logs_panel import Logs
 
     return Logs(engine, container, **options)
+
+
+def stats(engine: Engine, **options: Any) -> Panel:
+    """What containers eat, live: the charts of a window and a table of the highest.
+
+    Parameters
+    ----------
+    engine : Engine
+    window : str
+        How far the charts reach back: ``"1m"``, ``"5m"``, ``"15m"``, ``"1h"``.
+    interval : float
+        Seconds between samples, and between pictures.
+    live : bool
+        Begin at once. ``.refresh()`` paints once.
+    """
+    from opskit.widgets.stats_panel import Stats
+
+    return Stats(engine, **options)

@@ -1,0 +1,26 @@
+"""A matplotlib figure as PNG, for an Image widget and for the HTML that stands for it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import Any
+
+__all__ = ["img", "png"]
+
+
+def png(axes: Any, dpi: int = 90) -> bytes:
+    """The figure of Axes (or of an array of them) as PNG."""
+    first = axes.flat[0] if hasattr(axes, "flat") else axes
+    buffer = io.BytesIO()
+    first.figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def img(data: bytes, text: str) -> str:
+    """An HTML image with its bytes inside; ``text`` for who cannot see it."""
+    if not data:
+        return ""
+    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    return f'<img alt="{html.escape(text)}" src="{source}">'

@@ -1,0 +1,144 @@
+"""What containers eat, live: the charts of a window and a table of the highest, from a sampler."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as W
+import pandas as pd
+
+from opskit import plot
+from opskit.engine import Engine
+from opskit.stats.sampler import Sampler
+from opskit.widgets.panel import Panel
+from opskit.widgets.picture import img, png
+
+__all__ = ["Stats"]
+
+WINDOWS = ("1m", "5m", "15m", "1h")
+INTERVALS = (1.0, 2.0, 5.0, 10.0)
+SORTS = {"CPU": "cpu_percent", "memory": "memory_bytes", "pids": "pids"}
+PICTURES = ("all together", "one for each", "heat map")
+SHOWN = (
+    "name",
+    "cpu_percent",
+    "memory_bytes",
+    "memory_limit_bytes",
+    "memory_percent",
+    "network_rx_bytes",
+    "network_tx_bytes",
+    "block_read_bytes",
+    "block_write_bytes",
+    "pids",
+    "note",
+)
+LARGEST = 25
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is painted: the newest figures and the picture of the window."""
+
+    latest: pd.DataFrame
+    picture: bytes
+    gaps: int
+
+
+class Stats(Panel):
+    """See `opskit.widgets.stats`."""
+
+    def __init__(
+        self, engine: Engine, *, window: str = "5m", interval: float = 1.0, live: bool = True
+    ) -> None:
+        self._engine = engine
+        self._sampler: Sampler | None = None
+        self._reading = threading.Lock()
+        self._latest = pd.DataFrame(columns=list(SHOWN))
+        offered = sorted({*INTERVALS, float(interval)})
+        self._window = W.Dropdown(
+            description="Window", options=list(dict.fromkeys((*WINDOWS, window))), value=window
+        )
+        self._every = W.Dropdown(
+            description="Every",
+            options=[(f"{seconds:g} s", seconds) for seconds in offered],
+            value=float(interval),
+        )
+        self._kind = W.Dropdown(description="Charts", options=PICTURES)
+        self._sort = W.Dropdown(description="Highest", options=list(SORTS.items()))
+        self._image = W.Image(format="png", layout=W.Layout(max_width="100%"))
+        self._table = W.HTML()
+        for name in ("window", "every", "kind", "sort", "image", "table"):
+            getattr(self, f"_{name}").add_class(f"opskit-{name}")
+        self._table.add_class("jp-RenderedHTMLCommon")
+        choosers = W.HBox(
+            [self._window, self._every, self._kind, self._sort],
+            layout=W.Layout(flex_flow="row wrap"),
+        )
+        view = [choosers, self._image, self._table]
+        super().__init__(engine.address, view, interval=max(interval, 1.0), live=False)
+        for name in ("window", "every", "kind", "sort"):
+            self.remember(name, getattr(self, f"_{name}"))
+        self._window.observe(self._resample, "value")
+        self._every.observe(self._resample, "value")
+        self._sort.observe(lambda _: self._show(), "value")
+        self.interval = max(float(self._every.value), 1.0)
+        if live and "live" not in self._former:
+            self.start()
+
+    def _resample(self, _: Any) -> None:
+        self.interval = max(float(self._every.value), 1.0)
+        self.release()
+
+    def read(self) -> Reading:
+        with self._reading:  # one figure is drawn at a time
+            sampler = self._sampler
+            if sampler is None:
+                sampler = self._engine.sampler(
+                    window=self._window.value, interval=self._every.value
+                )
+                self._sampler = sampler
+                sampler.wait(timeout=2 * self.interval + 3)
+            latest, kind = sampler.latest(), self._kind.value
+            series = sampler.frame()
+            if kind == "heat map":
+                axes: Any = plot.heatmap(series)
+            else:
+                axes = plot.stats(series, multiples=kind == "one for each")
+            return Reading(latest, png(axes), len(sampler.gaps))
+
+    def refresh(self) -> None:
+        """Sample until there is something to compare with, paint once, and let the sampler go."""
+        super().refresh()
+        if not self.live:
+            self.release()
+
+    def paint(self, data: Reading) -> None:
+        self._latest = data.latest
+        self._image.value = data.picture
+        self._gaps = data.gaps
+        self._show()
+
+    def _show(self) -> None:
+        self._table.value = self._largest()
+
+    def _largest(self) -> str:
+        if not len(self._latest):
+            return "<p>no container is running</p>"
+        top = self._latest.sort_values(self._sort.value, ascending=False).head(LARGEST)
+        shown = top[[name for name in SHOWN if name in top]].opskit.short()
+        rest = len(self._latest) - len(top)
+        more = f"<p>and {rest} more</p>" if rest > 0 else ""
+        return f"{shown.to_html(border=0, index=False)}{more}"
+
+    def table(self) -> str:
+        return img(self._image.value, "charts of the window") + self._largest()
+
+    def release(self) -> None:
+        sampler, self._sampler = self._sampler, None
+        if sampler is not None:
+            sampler.close()
+
+    def __repr__(self) -> str:
+        return f"<Stats of {self._engine.address}: {len(self._latest)} containers>"

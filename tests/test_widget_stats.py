@@ -1,0 +1,68 @@
+"""The stats panel: charts that move, figures of the highest, and nothing left when it is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import opskit
+from opskit.engine import Engine
+from opskit.widgets.stats_panel import Stats
+
+from .engines import PrivateEngine
+from .panels import threads, until
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def panel(emptied_engine: PrivateEngine, live_engine: Engine) -> Iterator[Stats]:
+    emptied_engine.run(["sh", "-c", "while :; do :; done"], name="busy", CpuQuota=20000)
+    emptied_engine.run(name="idle")
+    panel = opskit.widgets.stats(live_engine, live=False)
+    yield panel
+    panel.close()
+    until(lambda: not threads("opskit-stats"))
+    until(lambda: not threads("opskit-sampler"))
+
+
+def test_a_refresh_paints_once_and_keeps_nothing_open(panel: Stats) -> None:
+    panel.refresh()
+    assert bytes(panel._image.value[:4]) == b"\x89PNG"
+    assert panel._table.value.index("busy") < panel._table.value.index("idle")
+    assert "data:image/png" in panel._repr_mimebundle_()["text/html"]
+    until(lambda: not threads("opskit-sampler"))
+
+
+def test_a_live_panel_moves_and_takes_new_containers_in(
+    panel: Stats, emptied_engine: PrivateEngine
+) -> None:
+    panel.start()
+    until(lambda: panel.readings >= 2)
+    before = panel._image.value
+    emptied_engine.run(name="newcomer")
+    until(lambda: "newcomer" in panel._table.value)
+    until(lambda: panel._image.value != before)
+    assert len(threads("opskit-sampler")) == 1
+    panel._window.value = "1m"
+    panel._kind.value = "heat map"
+    readings = panel.readings
+    until(lambda: panel.readings >= readings + 2)
+    assert len(threads("opskit-sampler")) == 1
+    panel.stop()
+    until(lambda: not threads("opskit-sampler"))
+
+
+def test_a_lost_engine_is_told_and_the_panel_goes_on(fresh_engine: PrivateEngine) -> None:
+    fresh_engine.run(name="lasting")
+    with opskit.connect(fresh_engine.url, timeout=2) as engine:
+        panel = opskit.widgets.stats(engine)
+        until(lambda: "lasting" in panel._table.value)
+        fresh_engine.kill()
+        fresh_engine.start()
+        until(lambda: panel._sampler is not None and len(panel._sampler.gaps) == 1)
+        until(lambda: panel._sampler.warm)
+        readings = panel.readings
+        until(lambda: panel.readings > readings)
+        panel.close()
