@@ -7,7 +7,9 @@ So whatever passes through takes bounded memory.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
+import os
 import select
 import socket
 import struct
@@ -82,10 +84,19 @@ class Duplex(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
-        self.error = self.error or exc
+        self.error = exc
+        if exc is not None and not self.eof:
+            self._hear_last_words()
         self._end()
         if self._writing is not None and not self._writing.done():
             self._writing.set_result(None)
+
+    def _hear_last_words(self) -> None:
+        """Read what the peer had sent before sending to it failed: it may say why."""
+        sock = self.socket
+        with contextlib.suppress(OSError):
+            while sock is not None and (data := os.read(sock.fileno(), HELD)):
+                self._data = bytes(self._data) + data
 
     def pause_writing(self) -> None:
         self._paused = True
