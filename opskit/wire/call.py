@@ -73,6 +73,7 @@ class Client:
 
     duplex: Duplex
     number: int
+    body_timeout: float = BODY_TIMEOUT
     kept: dict[object, Any] = field(default_factory=dict)
 
     @property
@@ -151,14 +152,17 @@ class Call:
         """Whether `read` has given out the whole body."""
         return self._decoder.done and self._held is None
 
-    async def read(self, *, timeout: float | None = None) -> bytes:
-        """The next bytes of the body as they came, chunk sizes and all; empty at its end."""
+    async def read(self, *, timely: bool = False) -> bytes:
+        """The next bytes of the body as they came, chunk sizes and all; empty at its end.
+
+        With ``timely`` the client is given up when it sends nothing for too long.
+        """
         if self._held is not None:
             if data := self._held.read(HELD):
                 return data
             self._held.close()
             self._held = None
-        return await self._arriving(timeout)
+        return await self._arriving(self.client.body_timeout if timely else None)
 
     async def gather(self, limit: int | None = None) -> bool:
         """Read the body ahead, to be given out again by `read`; False if it is longer.
@@ -167,7 +171,7 @@ class Call:
         """
         held = tempfile.SpooledTemporaryFile(GATHERED_IN_MEMORY)  # noqa: SIM115
         while not self._decoder.done and (limit is None or held.tell() < limit):
-            held.write(await self._arriving(BODY_TIMEOUT))
+            held.write(await self._arriving(self.client.body_timeout))
         held.seek(0)
         self._held = held
         return self._decoder.done

@@ -107,7 +107,7 @@ class _Head:
 
 @dataclass(slots=True)
 class RequestHead(_Head):
-    """The head of a request; ``target`` is path and query as they were sent."""
+    """The head of a request; ``target`` is path and query, undecoded."""
 
     method: str
     target: str
@@ -173,12 +173,20 @@ def parse_request(raw: bytes) -> RequestHead:
         other = b" HTTP/" in first and not re.search(rb" HTTP/1\.[01]\Z", first)
         raise Malformed("the first line is no HTTP/1.1 request", 505 if other else 400)
     method, target, version = (part.decode("latin-1") for part in line.groups())
-    if not target.startswith(("/", "http://", "https://")) and target != "*":
-        raise Malformed("the request's target is no path")
+    if not target.startswith("/"):
+        target = _origin_form(target)
     head = RequestHead(raw, version, _fields(lines), method, target)
     if len(head.index.get("host", ())) > 1:
         raise Malformed("more than one Host")
     return head
+
+
+def _origin_form(target: str) -> str:
+    """The path of a target in absolute form, as clients behind a proxy send it."""
+    scheme, separator, rest = target.partition("://")
+    if scheme.lower() not in ("http", "https") or not separator:
+        raise Malformed("the request's target is no path")
+    return "/" + rest.partition("/")[2]
 
 
 def parse_response(raw: bytes) -> ResponseHead:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from opskit.cassette.model import End
-from opskit.wire.call import Call, Client, ClientGone, Service, refusal
+from opskit.wire.call import BODY_TIMEOUT, Call, Client, ClientGone, Service, refusal
 from opskit.wire.duplex import Duplex
 from opskit.wire.http1 import Malformed, RequestHead, find_head, parse_request
 from opskit.wire.listen import Listener
@@ -47,15 +47,23 @@ class Relay:
         Where to listen; closed with the relay.
     head_timeout : float
         Seconds a client has for the head of a request, from its first byte on.
+    body_timeout : float
+        Seconds without a byte of a body that must be complete before the call can go on.
     """
 
     def __init__(
-        self, service: Service, listener: Listener, *, head_timeout: float = HEAD_TIMEOUT
+        self,
+        service: Service,
+        listener: Listener,
+        *,
+        head_timeout: float = HEAD_TIMEOUT,
+        body_timeout: float = BODY_TIMEOUT,
     ) -> None:
         self.service = service
         self.address = listener.address
         self._listener = listener
         self._head_timeout = head_timeout
+        self._body_timeout = body_timeout
         self._clients: set[asyncio.Task[None]] = set()
         self._count = 0
         self._loop: asyncio.AbstractEventLoop
@@ -111,7 +119,7 @@ class Relay:
 
     def _accept(self, duplex: Duplex) -> None:
         self._count += 1
-        client = Client(duplex, self._count)
+        client = Client(duplex, self._count, self._body_timeout)
         task = self._loop.create_task(self._attend(client))
         self._clients.add(task)
         task.add_done_callback(self._clients.discard)

@@ -7,7 +7,7 @@ from opskit.cassette.model import Body
 from opskit.cassette.pace import Pace
 from opskit.errors import NoRecordedMatch
 from opskit.wire.answer import Answer
-from opskit.wire.call import BODY_TIMEOUT, Call, Client, Observer
+from opskit.wire.call import Call, Client, Observer
 from opskit.wire.http1 import RequestHead
 from opskit.wire.upload import Upload
 
@@ -42,7 +42,7 @@ class Player:
         if call.request.lists("expect", "100-continue") and not call.body_read:
             call.client.duplex.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not call.body_read:
-            await call.read(timeout=BODY_TIMEOUT)
+            await call.read(timely=True)
         try:
             match = self._find(call.request, reading.whole.body())
         except NoRecordedMatch as error:
