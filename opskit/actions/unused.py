@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opskit.api.versions import version_key
-from opskit.errors import InvalidOption
+from opskit.errors import APIError, InvalidOption, NotFound
 from opskit.frames.columns import Column, instants
 from opskit.frames.containers import name_of
 from opskit.times import to_ns
@@ -156,8 +156,15 @@ def _volumes(
 
 
 def _networks(engine: RawEngine, keep: _Filter) -> Iterator[Unused]:
-    for network in engine.get("/networks", filters={"dangling": True}) or ():
-        if network["Name"] not in PREDEFINED and keep(network, network.get("Created")):
+    # Lists do not tell what is in a network, and their filter "dangling" does not know it either
+    listed = engine.get("/networks") or ()
+    own = [n for n in listed if n["Name"] not in PREDEFINED and keep(n, n.get("Created"))]
+    for network in engine.get_many([f"/networks/{n['Id']}" for n in own]):
+        if isinstance(network, NotFound):  # it went since the list
+            continue
+        if isinstance(network, APIError):
+            raise network
+        if not network.get("Containers"):
             yield _row("network", network["Name"], network["Id"], network.get("Created"), None)
 
 
