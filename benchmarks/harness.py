@@ -113,9 +113,7 @@ class Bench:
             )
             for name, times in samples.items()
         ]
-        self.table(
-            f"{title} ({count} rounds)", ("", "median", "best to p90", "ratio", "wanted"), rows
-        )
+        self.table(f"{title} ({count} rounds)", ("", "median", "best to p90", "ratio"), rows)
         return medians
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
