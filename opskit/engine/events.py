@@ -164,3 +164,49 @@ class EventCalls(RawEngine):
         begin = None if since is None else to_ns(since, now_of(self))
         drain = Drain(self, merged, since=begin, reconcile=reconcile, buffer=buffer)
         return Watch(drain, timeout=timeout, limit=limit, check=check)
+
+    def timeline(self, since: Any = None, *, until: Any = None, **filters: Any) -> pd.DataFrame:
+        """The stories of the containers in the events that the engine remembers.
+
+        Parameters
+        ----------
+        since, until, **filters
+            As for `events`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `opskit.events.timeline.COLUMNS`: spans and markers, completed by inspecting the
+            containers that exist (one list and one pipelined round trip).
+        """
+        from opskit.events.timeline import timeline
+
+        events = self.events(since=since, until=until, **filters)
+        return timeline(events, self._inspected(events, filters))
+
+    def incidents(self, since: Any = None, *, until: Any = None, **filters: Any) -> pd.DataFrame:
+        """What went wrong in the events that the engine remembers.
+
+        Parameters
+        ----------
+        since, until, **filters
+            As for `events`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `opskit.events.incidents.COLUMNS`, one row an incident.
+        """
+        from opskit.events.incidents import incidents
+
+        events = self.events(since=since, until=until, **filters)
+        return incidents(events, self._inspected(events, filters))
+
+    def _inspected(self, events: pd.DataFrame, filters: Mapping[str, Any]) -> list[Any]:
+        """The containers that exist: all of them, or with filters those that the events name."""
+        listed = [one["Id"] for one in self.get("/containers/json", all=True) or []]
+        if filters:
+            named = set(events["container"].dropna())
+            listed = [ident for ident in listed if ident in named]
+        answers = self.get_many([f"/containers/{ident}/json" for ident in listed]) if listed else []
+        return [answer for answer in answers if isinstance(answer, dict)]

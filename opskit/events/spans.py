@@ -69,7 +69,7 @@ def spans(past: History, events: pd.DataFrame) -> dict[str, Array]:
 
 def _told(past: History, events: pd.DataFrame, found: dict[str, Array]) -> dict[str, Array]:
     begin, end = found["from"], found["to"]
-    ended_by, signal = _endings(past, events)
+    ended_by, signal, cause = _endings(past, events)
     lasts = end < 0
     died = ~lasts & (past.act[end] == Act.DIE)
     row = past.row[end]
@@ -92,6 +92,7 @@ def _told(past: History, events: pd.DataFrame, found: dict[str, Array]) -> dict[
         "signal": np.where(died, signal[end], -1),
         "starts": (begin >= 0) & np.isin(past.act[begin], (Act.START, Act.FOUND_RUNNING)),
         "by_policy": by_policy,
+        "cause_row": np.where(died, past.row[cause[end]], -1),
         "from_row": np.where(begin < 0, -1, past.row[begin]),
         "to_row": np.where(lasts, -1, row),
     }
@@ -100,7 +101,8 @@ def _told(past: History, events: pd.DataFrame, found: dict[str, Array]) -> dict[
 _NOTHING: dict[str, Any] = {
     "code": int, "what": object, "begin": "int64", "end": "int64", "open_begin": bool,
     "open_end": bool, "ended_by": object, "exit_code": "int64", "trusted": float,
-    "signal": "int64", "starts": bool, "by_policy": bool, "from_row": int, "to_row": int,
+    "signal": "int64", "starts": bool, "by_policy": bool,
+    "cause_row": int, "from_row": int, "to_row": int,
 }  # fmt: skip
 
 
@@ -138,8 +140,8 @@ def _next(past: History, act: Act) -> Array:
     return np.where(found >= 0, len(found) - 1 - found, -1)
 
 
-def _endings(past: History, events: pd.DataFrame) -> tuple[Array, Array]:
-    """For each row what it ends a state with, and the signal where a signal did."""
+def _endings(past: History, events: pd.DataFrame) -> tuple[Array, Array, Array]:
+    """For each row what it ends a state with, the signal that did, and the row that tells."""
     by, time = ENDS[past.act], past.time
     signals = np.append(events["signal"].to_numpy(dtype="int64", na_value=-1), -1)
     start, next_start = _latest(past, Act.START), _next(past, Act.START)
@@ -164,7 +166,9 @@ def _endings(past: History, events: pd.DataFrame) -> tuple[Array, Array]:
         found = past.act >= Act.FOUND_RUNNING
         ends = near & ((died & asked & (time[start] < begin)) | found)
         by = np.where(ends, "engine restart", by)
-    return by, np.where(died & killed, signals[past.row[kill]], -1)
+    cause = np.where(starved & ~stopped, np.where(oom > start, oom, next_oom), kill)
+    cause = np.where(died & (asked | starved), cause, np.arange(len(cause)))
+    return by, np.where(died & killed, signals[past.row[kill]], -1), cause
 
 
 def gaps_of(events: pd.DataFrame, action: str | None = None) -> list[tuple[int, int]]:
