@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from opskit.checks.doctor import doctor
     from opskit.compose import compose_projects
     from opskit.engine import Engine, connect
+    from opskit.events.files import read_events
+    from opskit.events.incidents import incidents
+    from opskit.events.timeline import timeline
     from opskit.fleets import fleet
     from opskit.frames.sdk import frame
     from opskit.wire.session import record, replay
@@ -26,8 +29,11 @@ _HOME = {
     "doctor": "opskit.checks.doctor",
     "fleet": "opskit.fleets",
     "frame": "opskit.frames.sdk",
+    "incidents": "opskit.events.incidents",
+    "read_events": "opskit.events.files",
     "record": "opskit.wire.session",
     "replay": "opskit.wire.session",
+    "timeline": "opskit.events.timeline",
 }
 _MODULES = ("api", "errors", "plot", "stats", "tls", "widgets")
 
@@ -40,10 +46,13 @@ __all__ = [
     "errors",
     "fleet",
     "frame",
+    "incidents",
     "plot",
+    "read_events",
     "record",
     "replay",
     "stats",
+    "timeline",
     "tls",
     "widgets",
 ]
