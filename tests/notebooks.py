@@ -98,7 +98,7 @@ DOCKER = (
     "top shop-web-1",
     "diff shop-web-1",
     "port shop-web-1",
-    "events --since 1h --until 0s",
+    "events --since 1h --until 0s --filter event=die",
 )
 CURL = (
     "/_ping",
