@@ -36,6 +36,7 @@ COLUMNS = (
     Column("service", "str", "", "Its compose service."),
     Column("engine", "str", "", "The engine it happened on."),
 )  # fmt: skip
+"""Columns of ``engine.incidents()``."""
 STABLE = 10 * SECOND  # after so long the engine takes a container for started, too
 RUNS = ("running", "unhealthy", "paused")
 UNASKED = ("exit", "oom", "kill", "engine restart")

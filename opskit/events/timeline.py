@@ -50,6 +50,7 @@ COLUMNS = (
     Column("service", "str", "", "Its compose service."),
     Column("engine", "str", "", "The engine it runs on."),
 )
+"""Columns of ``engine.timeline()``."""
 
 
 def timeline(

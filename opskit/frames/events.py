@@ -62,6 +62,7 @@ COLUMNS = (
     Column("labels", "object", "", "Labels of the container or image, as a dict."),
     Column("attributes", "object", "", "The engine's own attributes, as a dict."),
 )
+"""Columns of ``engine.events()``, ``read_events()`` and the rows of ``engine.watch()``."""
 """Columns of ``engine.events()``."""
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
