@@ -22,7 +22,8 @@ __all__ = ["HealthReport", "report"]
 _COLOURS = {2: "#fbd5c5", 1: "#fdf0c4", 0: ""}  # told apart with any kind of colour vision
 _MARKS = {2: "✖ ", 1: "▲ ", 0: ""}
 _LEFT_OUT = ("severity", "started", "id")
-_MOST_TEXT = 70
+_MOST_TEXT = 48
+_NOWRAP = ' style="white-space: nowrap; text-align: left"'
 
 
 class HealthReport(pd.DataFrame):
@@ -50,14 +51,18 @@ class HealthReport(pd.DataFrame):
         for name in shown:
             text = _text(name, row[name])
             mark = _MARKS[severity] if name == "attention" else ""
-            title = f' title="{html.escape(text)}"' if len(text) > _MOST_TEXT else ""
-            short = text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
-            cells.append(f"<td{title}>{mark}{html.escape(short)}</td>")
+            cells.append(f"<td{_NOWRAP}>{mark}{_short(text, name)}</td>")
         return f"<tr{colour}>{''.join(cells)}</tr>"
 
 
+def _short(text: str, name: str) -> str:
+    if name == "attention" or len(text) <= _MOST_TEXT:
+        return html.escape(text)
+    return f'<span title="{html.escape(text)}">{html.escape(text[: _MOST_TEXT - 1])}…</span>'
+
+
 def _text(name: str, value: Any) -> str:
-    if pd.isna(value):
+    if pd.isna(value) or (name == "oom_killed" and not value):
         return ""
     if name.endswith("percent"):
         return f"{value:.1f}"
