@@ -10,7 +10,17 @@ import pandas as pd
 import pytest
 
 import opskit
-from opskit.frames import containers, details, disk, events, images, networks, system, volumes
+from opskit.frames import (
+    containers,
+    details,
+    disk,
+    events,
+    images,
+    networks,
+    stats,
+    system,
+    volumes,
+)
 
 from .replies import ENGINES, reply
 
@@ -97,7 +107,9 @@ def test_published_ports_of_an_inspected_container():
     assert opskit.frame(inspect)["ports"][0] == "53/udp, 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp"
 
 
-def test_events_are_recognised_too():
+def test_events_and_stats_are_recognised_too():
+    sample = {"id": "a" * 64, "name": "/web", "read": "2026-11-23T20:33:24Z", "cpu_stats": {}}
+    assert list(opskit.frame(sample)) == names(stats.COLUMNS)
     event = {"Type": "container", "Action": "start", "Actor": {"ID": "a"}, "timeNano": 10**18}
     assert list(opskit.frame([event])) == names(events.COLUMNS)
 

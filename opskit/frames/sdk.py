@@ -14,6 +14,7 @@ from opskit.frames.images import history, images, search
 from opskit.frames.inspected import from_inspect, is_inspect
 from opskit.frames.networks import networks
 from opskit.frames.processes import top
+from opskit.frames.stats import frame as stats
 from opskit.frames.system import changes, info, version
 from opskit.frames.volumes import volumes
 
@@ -31,9 +32,9 @@ def frame(value: Any, kind: str | None = None) -> pd.DataFrame:
         Containers, images, networks or volumes of the Docker SDK, one or several; or what the
         Engine API answers, decoded: a list, one item of it, or what an inspect says.
     kind : str, optional
-        ``container``, ``image``, ``network``, ``volume``, ``event``, ``history``, ``search``,
-        ``change``, ``info``, ``version``, ``disk`` or ``top``. Recognised by itself; needed for
-        an empty list only.
+        ``container``, ``image``, ``network``, ``volume``, ``event``, ``stats``, ``history``,
+        ``search``, ``change``, ``info``, ``version``, ``disk`` or ``top``. Recognised by
+        itself; needed for an empty list only.
 
     Returns
     -------
@@ -101,6 +102,7 @@ _MARKS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
     ("top", (frozenset({"Titles"}),)),
     ("history", (frozenset({"CreatedBy"}),)),
     ("change", (frozenset({"Kind", "Path"}),)),
+    ("stats", (frozenset({"cpu_stats"}),)),
     ("event", (frozenset({"Action", "Actor"}),)),
     ("search", (frozenset({"star_count"}),)),
     ("image", (frozenset({"RepoTags"}), frozenset({"RootFS"}))),
@@ -117,8 +119,8 @@ def _kind(item: Mapping[str, Any]) -> str:
     some = ", ".join(list(map(str, item))[:6])
     raise TypeError(
         f"no frame fits this JSON (with {some or 'nothing in it'}): containers, images, networks, "
-        "volumes, events, info, version, disk usage, top, history, changes and search results have"
-        " one. Say kind= if it is one of them"
+        "volumes, events, stats, info, version, disk usage, top, history, changes and search "
+        "results have one. Say kind= if it is one of them"
     )
 
 
@@ -150,6 +152,7 @@ _MAKERS: dict[str, Callable[[Items], pd.DataFrame]] = {
     "network": _networks,
     "volume": lambda items: volumes([i for i in items if "Volumes" not in i]),
     "event": events_frame,
+    "stats": stats,
     "history": history,
     "search": search,
     "change": changes,

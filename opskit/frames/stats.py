@@ -48,7 +48,6 @@ COLUMNS = (
     Column("note", "str", "", "why values are missing; empty when nothing is to be said"),
 )
 """Columns of ``engine.stats()``."""
-"""Columns of ``engine.stats()``."""
 
 
 def frame(
