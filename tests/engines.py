@@ -74,6 +74,8 @@ class PrivateEngine:
         installed one.
     image : bool
         Import `IMAGE` on the first start.
+    settings : dict or None
+        More for daemon.json; None takes a setting out, ``hosts`` are added to the engine's own.
     """
 
     kind = "docker"
@@ -86,6 +88,7 @@ class PrivateEngine:
         tls: Path | None = None,
         root: Path | None = None,
         image: bool = True,
+        settings: dict[str, Any] | None = None,
     ):
         chosen = root or os.environ.get("OPSKIT_DOCKER_ROOT")
         self.root = Path(chosen) if chosen else None
@@ -98,6 +101,7 @@ class PrivateEngine:
         self.flags = flags
         self.tls = tls
         self.image = image
+        self.settings = settings or {}
         self._daemon: subprocess.Popen[bytes] | None = None
         self._listener: socket.socket | None = None
 
@@ -134,7 +138,9 @@ class PrivateEngine:
             config["hosts"].append("fd://")
             config |= {"tls": True, "tlsverify": True, "tlscacert": f"{self.tls}/ca.pem"}
             config |= {f"tls{k}": f"{self.tls}/server-{k}.pem" for k in ("cert", "key")}
-        (folder / "daemon.json").write_text(json.dumps(config))
+        config |= {**self.settings, "hosts": config["hosts"] + self.settings.get("hosts", [])}
+        kept = {name: value for name, value in config.items() if value is not None}
+        (folder / "daemon.json").write_text(json.dumps(kept))
         return [
             "dockerd",
             *("--config-file", f"{folder}/daemon.json"),

@@ -13,7 +13,7 @@ from opskit.address import Address, resolve
 from opskit.api.endpoints import ENDPOINTS
 from opskit.api.versions import NEWEST, api_of_engine, engine_release, version_key
 from opskit.checks.environment import check_environment
-from opskit.checks.finding import Line, Status, as_frame
+from opskit.checks.finding import Line, Status
 from opskit.checks.socket_file import check_socket, peer_process, peer_state
 from opskit.checks.tls_state import check_tls, expiry, server_certificate
 from opskit.engine.base import RawEngine
@@ -53,7 +53,9 @@ def doctor(address: str | Address | None = None, *, timeout: float = 5.0) -> pd.
         ``check`` (str): what was looked at. ``status`` (str): ``ok``, ``warn`` or ``fail``.
         ``detail`` (str): what was found. ``remedy`` (str): what to do; missing if nothing.
     """
-    return as_frame(list(examine(address, timeout=timeout)))
+    from opskit.checks.tables import doctor_frame
+
+    return doctor_frame(list(examine(address, timeout=timeout)))
 
 
 def examine(address: str | Address | None = None, *, timeout: float = 5.0) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from opskit.address import Address, resolve
 from opskit.engine.actions import ActionCalls
+from opskit.engine.checks import CheckCalls
 from opskit.engine.events import EventCalls
 from opskit.engine.reads import ReadCalls
 from opskit.engine.stats import StatsCalls
@@ -17,7 +18,7 @@ from opskit.errors import EngineNotFound
 __all__ = ["Engine", "connect"]
 
 
-class Engine(ReadCalls, StatsCalls, EventCalls, ActionCalls):
+class Engine(ReadCalls, StatsCalls, EventCalls, ActionCalls, CheckCalls):
     """A Docker Engine: raw calls, tables, live streams. Made by `opskit.connect`."""
 
 
