@@ -113,7 +113,10 @@ class Bench:
             )
             for name, times in samples.items()
         ]
-        self.table(f"{title} ({count} rounds)", ("", "median", "best to p90", "ratio"), rows)
+        head = ("", "median", "best to p90", "ratio")
+        self.table(f"{title} ({count} rounds)", head, rows)
+        if wants:
+            print("".join(f"- {want.case}: {want.judge(medians)}\n" for want in wants), flush=True)
         return medians
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
