@@ -7,12 +7,17 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from jupyter_client import BlockingKernelClient
 
 import opskit
 from opskit import lab
@@ -90,35 +95,69 @@ def test_an_installed_opskit_works_on_a_copy(tmp_path, monkeypatch):
     assert [path.read_text() for path in sorted(mine.iterdir())] == ["my notes", "new"]
 
 
-def test_serves_the_notebooks(tmp_path):
-    with subprocess.Popen(
-        (*OPSKIT, "lab", "--no-browser", "--", "--ServerApp.token=t"),
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path), "HOME": str(tmp_path)},
-    ) as server:
-        try:
-            said = ""
-            while not (found := re.search(r"http://[\w.]+:\d+/lab", said)):
-                line = server.stderr.readline()
-                assert line, said
-                said += line
-            assert "engine:    recorded ones, for" in said
-            url = found[0].replace("/lab", "/api/contents?token=t")
-            listed = json.loads(_get(url))["content"]
-        finally:
-            server.terminate()
-            server.stderr.read()
-    names = {entry["name"] for entry in listed}
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    """``opskit lab`` on a machine with no engine."""
+    home = tmp_path_factory.mktemp("home")
+    env = {**os.environ, "HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
+    env |= {"JUPYTER_CONFIG_DIR": str(home), "IPYTHONDIR": str(home)}
+    command = (*OPSKIT, "lab", "--no-browser", "--", "--ServerApp.token=t")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
+        said = ""
+        while not (found := re.search(r"(http://[\w.]+:\d+)/lab", said)):
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        drained = threading.Thread(target=process.stderr.read, daemon=True)
+        drained.start()
+        yield Server(found[1], said, home / "runtime")
+        process.terminate()
+        drained.join(30)
+
+
+class Server(NamedTuple):
+    url: str
+    said: str
+    runtime: Path
+
+    def ask(self, path: str, body: object = None) -> Any:
+        """One call of Jupyter's API, asked again while the server is still starting."""
+        data = None if body is None else json.dumps(body).encode()
+        for _ in range(200):
+            try:
+                with urllib.request.urlopen(f"{self.url}{path}?token=t", data, timeout=30) as got:
+                    return json.load(got)
+            except urllib.error.URLError as error:
+                if not isinstance(error.reason, ConnectionRefusedError):
+                    raise
+                time.sleep(0.05)
+        raise AssertionError(f"{self.url} does not answer")
+
+
+def test_serves_the_notebooks(server):
+    assert "engine:    recorded ones, for" in server.said
+    names = {entry["name"] for entry in server.ask("/api/contents")["content"]}
     assert names >= {path.name for path in Path("notebooks").glob("*.ipynb")}
     assert "00-start-here.ipynb" in names
 
 
-def _get(url: str) -> bytes:
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return answer.read()
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(f"{url} does not answer")
+def test_a_notebook_opened_there_replays_its_cassette(server):
+    name = "00-start-here.ipynb"
+    session = {"path": name, "name": name, "type": "notebook"}
+    kernel = server.ask("/api/sessions", {**session, "kernel": {"name": "python3"}})["kernel"]
+    client = BlockingKernelClient(
+        connection_file=str(server.runtime / f"kernel-{kernel['id']}.json")
+    )
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        printed: list[str] = []
+        client.execute_interactive(
+            "import opskit; print(opskit.connect())",
+            timeout=60,
+            output_hook=lambda message: printed.append(message["content"].get("text", "")),
+        )
+    finally:
+        client.stop_channels()
+    assert "".join(printed).startswith("<Engine replaying 00-start-here.yaml")
