@@ -11,7 +11,7 @@ import orjson
 
 from opskit.cassette.model import Body
 
-__all__ = ["Form", "form"]
+__all__ = ["Form", "form", "split_target"]
 
 _VERSION = re.compile(r"/v\d+(\.\d+)+(?=/|$)")
 _MASK = re.compile(r"\*{2,}")
@@ -51,15 +51,20 @@ class Form:
         return raw if b"**" not in raw else re.sub(rb"\*{2,}", b"**", raw)
 
 
+def split_target(target: str) -> tuple[str, str, str]:
+    """API version ("" without one), path and query of a request's target, as they were sent."""
+    path, _, query = target.partition("?")
+    if found := _VERSION.match(path):
+        return found.group()[2:], path[found.end() :] or "/", query
+    return "", path, query
+
+
 def form(method: str, target: str, body: Body) -> Form:
     """The form of a request."""
-    path, _, query = target.partition("?")
-    version = ""
-    if found := _VERSION.match(path):
-        version, path = found.group()[1:], path[found.end() :]
+    version, path, query = split_target(target)
     pairs = [(name, _query_value(value)) for name, value in parse_qsl(query, True)]
     pairs.sort(key=lambda pair: (pair[0], repr(pair[1])))
-    return Form(method, version, unquote(path) or "/", tuple(pairs), _body(body))
+    return Form(method, version, unquote(path), tuple(pairs), _body(body))
 
 
 def _query_value(value: str) -> Any:

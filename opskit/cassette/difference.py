@@ -9,7 +9,7 @@ from typing import Any
 
 from opskit.cassette.canonical import Form
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "differences", "values_that_differ"]
 
 _NAMING = frozenset(("name", "repo", "t", "dockerfile", "comment"))
 """Parameters in which clients choose a name freely."""
@@ -60,6 +60,11 @@ def differences(recorded: Form, asked: Form) -> list[Difference]:
         return found if ours == theirs else [*found, Difference("upload", ours[7:], theirs[7:])]
     found += _values(ours, theirs, "body", "")
     return found
+
+
+def values_that_differ(recorded: Any, asked: Any) -> list[Difference]:
+    """Where two decoded JSON texts differ."""
+    return list(_values(recorded, asked, "body", ""))
 
 
 def _upload(body: Any) -> bool:

@@ -7,11 +7,12 @@ and ``.jsonl.gz`` for long ones.
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from opskit.cassette import linesfile, yamlfile
 from opskit.cassette.blobs import BlobFolder
@@ -29,10 +30,13 @@ from opskit.cassette.records import (
 )
 from opskit.errors import CassetteError, CassetteFormatError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Cassette", "Exchanges", "load", "save", "write"]
 
 
-@dataclass
+@dataclass(repr=False)
 class Cassette:
     """Recorded exchanges and what is known about the recording.
 
@@ -49,6 +53,34 @@ class Cassette:
     exchanges: Sequence[Exchange] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"<Cassette {self.title()}>"
+
+    def title(self) -> str:
+        """Name, number of exchanges, and of which engine and when, as far as it is known."""
+        about = self.metadata
+        parts = [f"{self.path.name if self.path else 'unsaved'}: {len(self.exchanges)} exchanges"]
+        if version := about.get("engine_version"):
+            parts.append(f"engine {version} (API {about.get('api_version', '?')})")
+        if at := about.get("recorded_at"):
+            parts.append(f"recorded {str(at)[:10]}")
+        if by := about.get("recorded_by"):
+            parts.append(f"by {by}")
+        return ", ".join(parts)
+
+    def frame(self) -> pd.DataFrame:
+        """The exchanges as a frame, one a row; columns in `EXCHANGE_COLUMNS`."""
+        from opskit.cassette.summary import exchanges_frame
+
+        began = self.metadata.get("recorded_at")
+        frame = exchanges_frame(self.exchanges, str(began) if began else None)
+        frame.attrs["cassette"] = str(self.path) if self.path else None
+        return frame
+
+    def _repr_html_(self) -> str:
+        table: str = self.frame().drop(columns="time").to_html(index=False, max_rows=60)
+        return f"<p>{html.escape(self.title())}</p>{table}"
 
 
 class Exchanges(Sequence[Exchange]):

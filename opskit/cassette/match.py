@@ -26,7 +26,7 @@ from opskit.cassette.redact import Redactor
 from opskit.cassette.said import Said
 from opskit.errors import NoRecordedMatch
 
-__all__ = ["Index", "Match"]
+__all__ = ["Index", "Match", "shape_of_path"]
 
 SAFE = {"GET", "HEAD"}
 CANDIDATES = 400
@@ -225,11 +225,15 @@ class Index:
 
 def _shape(asked: Form) -> tuple[str, str, tuple[str, ...], Any]:
     """What requests that differ only in values have in common."""
-    parts = [part if part in _WORDS else "\0" for part in asked.path.split("/")[1:]]
-    path = _OBJECT.sub("\0", "/" + "/".join(parts))
     body = asked.body
     inside = tuple(sorted(body)) if isinstance(body, dict) else type(body).__name__
-    return asked.method, path, tuple(name for name, _ in asked.query), inside
+    return asked.method, shape_of_path(asked.path), tuple(name for name, _ in asked.query), inside
+
+
+def shape_of_path(path: str) -> str:
+    """A path with a NUL for each name of an object, however many slashes the name has."""
+    parts = [part if part in _WORDS else "\0" for part in path.split("/")[1:]]
+    return _OBJECT.sub("\0", "/" + "/".join(parts))
 
 
 def _request(exchanges: Sequence[Exchange], index: int) -> Request:
