@@ -157,6 +157,11 @@ class Feed:
                 hub.wake()
 
     @property
+    def silence(self) -> float:
+        """Seconds since anything was heard."""
+        return time.monotonic() - self._heard_at
+
+    @property
     def outstanding(self) -> bool:
         """A question is on its way whose answer has not come."""
         members = list(self._members.values())

@@ -31,6 +31,7 @@ GAP_COLUMNS = (
 )
 """Columns of a sampler's ``gaps``."""
 
+_GRACE = 2.0  # seconds that the last answers of a series have
 _OWN_CYCLE, _PODMANS_CYCLE = 1.0, 5.0  # seconds between the objects of a stream
 
 
@@ -120,10 +121,16 @@ class Sampler:
         gap = bool(self._feed.gaps) and self._feed.gaps[-1].end is None
         return self.running and not gap and all(track.comparable > 1 for track in live)
 
-    def due(self, length: float) -> bool:
-        """Of a series of `length` seconds, one-shot answers are still to come."""
+    def complete(self, length: float, spent: float) -> bool:
+        """Whether the series of `length` seconds is whole, `spent` seconds after it began.
+
+        One-shot answers that were asked for are waited for; a cassette sends all it has at once.
+        """
         feed = self._feed
-        return feed.polls and (feed.ticks <= length / self.interval or feed.outstanding)
+        if feed.polls:
+            asked = feed.ticks > length / self.interval and not feed.outstanding
+            return spent >= length + _GRACE or (spent >= length and asked)
+        return spent >= length or (self.engine.cassette is not None and feed.silence > _GRACE / 2)
 
     @property
     def nbytes(self) -> int:

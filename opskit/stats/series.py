@@ -34,17 +34,16 @@ def stats_for(
     An interrupt ends the sampling and goes on to the caller.
     """
     length = seconds(duration)
-    shown = length >= _LONG if progress is None else progress
+    shown = length >= _LONG and engine.cassette is None if progress is None else progress
     with engine.sampler(
         window=length + 60, interval=interval, containers=containers, filters=filters
     ) as sampler:
         begun = time.monotonic()
         with _bar(length, shown) as bar:
-            while (spent := time.monotonic() - begun) < length or (
-                sampler.due(length) and spent < length + 2
-            ):
+            while not sampler.complete(length, spent := time.monotonic() - begun):
+                bar.update(min(spent, length) - bar.n)
                 time.sleep(min(_STEP, max(length - spent, 0.005)))
-                bar.update(min(time.monotonic() - begun, length) - bar.n)
+            bar.update(length - bar.n)
         frame = sampler.frame()
     gaps = sampler.gaps
     if len(gaps):

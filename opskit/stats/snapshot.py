@@ -18,6 +18,7 @@ from opskit.errors import EngineUnresponsive
 from opskit.frames.columns import NO_TIME
 from opskit.frames.readings import NOTHING, Reading, reading
 from opskit.stats.hub import Channel, Heard, Hub
+from opskit.times import NS
 
 if TYPE_CHECKING:
     from opskit.engine.base import RawEngine
@@ -38,7 +39,7 @@ class Taken:
         self.note = ""
         self.count = 0
         self.settled = False
-        self._gap, self._since = gap, 0.0
+        self._gap, self._since, self._first = gap, 0.0, NO_TIME
 
     def add(self, heard: Heard, wanted: int = 2) -> None:
         """Take in what its channel brought; it is settled with `wanted` readings."""
@@ -54,13 +55,15 @@ class Taken:
 
     def _add(self, read: Reading, wanted: int) -> None:
         if self.count == 0:
-            self._since = time.monotonic()
+            self._since, self._first = time.monotonic(), read.time
         elif self.count == 1:
             self.before = self.now
         self.now = read
         self.count += 1
-        apart = time.monotonic() - self._since >= self._gap * 0.9 or wanted == 1
-        self.settled = read.time == NO_TIME or (self.count >= wanted and apart)
+        # by the engine's clock, or by ours in case that one jumps
+        apart = max((read.time - self._first) / NS, time.monotonic() - self._since)
+        enough = self.count >= wanted and (wanted == 1 or apart >= self._gap * 0.9)
+        self.settled = read.time == NO_TIME or enough
 
 
 def _message(answer: dict[str, object]) -> str:
