@@ -1,16 +1,13 @@
-"""Looking into one object: its record, a log, processes, changed files, an image's layers."""
+"""Looking into one object: its record, processes, changed files, an image's layers."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from opskit.api.versions import version_key
-from opskit.engine.base import RawEngine
+from opskit.engine.logs import LogCalls
+from opskit.engine.target import name_part
 from opskit.errors import Conflict, NotFound
-from opskit.times import to_wire
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,13 +31,9 @@ _PATHS = {
 }
 _LANES = 8
 _GUESSED = ("container", "image", "network", "volume")
-_RAW, _MULTIPLEXED = (
-    "application/vnd.docker.raw-stream",
-    "application/vnd.docker.multiplexed-stream",
-)
 
 
-class ObjectCalls(RawEngine):
+class ObjectCalls(LogCalls):
     """Calls about one object, by its name or id; a name that is not there raises `NotFound`."""
 
     def inspect(
@@ -78,7 +71,7 @@ class ObjectCalls(RawEngine):
         missing: NotFound | None = None
         for each in (kind,) if kind else _GUESSED:
             try:
-                answer = self.get(_PATHS[each].format(_named(name, each)), timeout=timeout)
+                answer = self.get(_PATHS[each].format(name_part(name, each)), timeout=timeout)
                 return Record(answer, f"{each} {name}")
             except NotFound as error:
                 missing = error
@@ -92,123 +85,6 @@ class ObjectCalls(RawEngine):
             message=f"No such object: {name}",
             request=f"GET {_PATHS['container'].format(name)}",
         )
-
-    def logs(
-        self,
-        container: str,
-        *,
-        tail: int | str = "all",
-        since: Any = None,
-        until: Any = None,
-        stdout: bool = True,
-        stderr: bool = True,
-        timestamps: bool = True,
-        timeout: float | None = None,
-    ) -> pd.DataFrame:
-        """A container's log, one row a line (endpoint ``GET /containers/NAME/logs``).
-
-        Parameters
-        ----------
-        container : str
-            Name or id.
-        tail : int or "all"
-            The last so many lines.
-        since, until : str, datetime, timedelta or number, optional
-            ``"10m"`` ago, a time, seconds since the epoch: see `opskit.times.to_ns`.
-        stdout, stderr : bool
-            Which streams.
-        timestamps : bool
-            Fill ``time`` in, to the nanosecond; missing otherwise.
-        timeout : float, optional
-            Seconds to wait for the answer.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``time`` (UTC), ``stream`` (stdout or stderr; a terminal has only stdout) and
-            ``line``, in the order of the log.
-
-        Raises
-        ------
-        APIError
-            The container's logging driver cannot be read back.
-        ValueError
-            No stream asked for, no number of lines, or a time that is none.
-        """
-        from opskit.frames import logs as frames
-
-        query = self._log_query(tail, since, until, stdout, stderr, timestamps)
-        target = self.target(f"/containers/{_named(container)}/logs", query)
-        reply = self._reply("GET", target, timeout=timeout)
-        tty = self._is_terminal(container, reply.headers.get("content-type", ""), timeout)
-        frame = frames.logs(reply.body, tty=tty, timestamps=timestamps)
-        return self.stamp(frame, f"GET {target}")
-
-    def follow(
-        self,
-        container: str,
-        *,
-        tail: int | str = "all",
-        since: Any = None,
-        stdout: bool = True,
-        stderr: bool = True,
-        timeout: float | None = None,
-    ) -> Generator[dict[str, Any], None, None]:
-        """A container's log as it is written, until the container ends.
-
-        Parameters
-        ----------
-        container, tail, since, stdout, stderr
-            As for `logs`.
-        timeout : float, optional
-            Seconds of silence after which `EngineUnresponsive` is raised; None waits for ever.
-
-        Yields
-        ------
-        dict
-            ``time`` (Timestamp, UTC), ``stream`` and ``line``. Closing the generator, or leaving
-            its loop, ends the request.
-
-        Raises
-        ------
-        EngineLost
-            The engine went away in the middle.
-        """
-        from opskit.frames.logs import LogDecoder
-
-        query = self._log_query(tail, since, None, stdout, stderr, True)
-        path = f"/containers/{_named(container)}/logs"
-        with self.open_stream(path, timeout=timeout, follow=True, **query) as stream:
-            tty = self._is_terminal(container, stream.headers.get("content-type", ""), timeout)
-            decoder = LogDecoder(tty=tty)
-            for chunk in stream:
-                for line in decoder.feed(chunk):
-                    yield {"time": line.time, "stream": line.stream, "line": line.line}
-            for line in decoder.close():
-                yield {"time": line.time, "stream": line.stream, "line": line.line}
-
-    def _log_query(
-        self, tail: int | str, since: Any, until: Any, stdout: bool, stderr: bool, timestamps: bool
-    ) -> dict[str, Any]:
-        if not (stdout or stderr):
-            raise ValueError("neither stdout nor stderr asked for: leave one of them True")
-        if tail != "all" and not (isinstance(tail, int) and tail >= 0):
-            raise ValueError(f'tail={tail!r}: give the number of lines, or "all"')
-        return {
-            "stdout": stdout,
-            "stderr": stderr,
-            "timestamps": timestamps,
-            "tail": tail,
-            "since": None if since is None else to_wire(since),
-            "until": None if until is None else to_wire(until),
-        }
-
-    def _is_terminal(self, container: str, kind: str, timeout: float | None) -> bool:
-        # before API 1.42 all logs claim to be raw, or nothing
-        if version_key(self.api_version) >= (1, 42) and kind in (_RAW, _MULTIPLEXED):
-            return kind == _RAW
-        about = self.get(f"/containers/{_named(container)}/json", timeout=timeout)
-        return bool((about.get("Config") or {}).get("Tty"))
 
     def top(
         self, container: str, *, ps_args: str | None = None, timeout: float | None = None
@@ -237,7 +113,7 @@ class ObjectCalls(RawEngine):
         """
         from opskit.frames import processes as frames
 
-        target = self.target(f"/containers/{_named(container)}/top", {"ps_args": ps_args})
+        target = self.target(f"/containers/{name_part(container)}/top", {"ps_args": ps_args})
         return self.stamp(frames.top(self._call("GET", target, timeout=timeout)), f"GET {target}")
 
     def processes(
@@ -292,7 +168,7 @@ class ObjectCalls(RawEngine):
         """
         from opskit.frames import system as frames
 
-        target = self.target(f"/containers/{_named(container)}/changes", {})
+        target = self.target(f"/containers/{name_part(container)}/changes", {})
         answer = self._call("GET", target, timeout=timeout)
         return self.stamp(frames.changes(answer), f"GET {target}")
 
@@ -303,14 +179,6 @@ class ObjectCalls(RawEngine):
         """
         from opskit.frames import images as frames
 
-        target = self.target(f"/images/{_named(image, 'image')}/history", {})
+        target = self.target(f"/images/{name_part(image, 'image')}/history", {})
         answer = self._call("GET", target, timeout=timeout)
         return self.stamp(frames.history(answer), f"GET {target}")
-
-
-def _named(name: str, kind: str = "container") -> str:
-    """A name as a part of a path; an empty one would make it another call's path."""
-    bare = name.removeprefix("/") if kind == "container" else name
-    if not bare.strip("/"):
-        raise ValueError(f"an empty name is no {kind}: give its name or id")
-    return quote(bare, safe="/:@" if kind == "image" else "")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
 from opskit.api.query import encode_path, encode_query
 
-__all__ = ["body_of", "target_of"]
+__all__ = ["body_of", "name_part", "target_of"]
 
 _VERSIONED = re.compile(r"/v\d+\.\d+/")
 _UNVERSIONED = ("/_ping", "/version")
@@ -35,3 +36,11 @@ def body_of(value: Any) -> tuple[bytes | None, list[tuple[str, str]]]:
     if isinstance(value, bytes):
         return value, [("Content-Type", "application/x-tar")]
     return orjson.dumps(value), [("Content-Type", "application/json")]
+
+
+def name_part(name: str, kind: str = "container") -> str:
+    """A name as a part of a path; an empty one would make it another call's path."""
+    bare = name.removeprefix("/") if kind == "container" else name
+    if not bare.strip("/"):
+        raise ValueError(f"an empty name is no {kind}: give its name or id")
+    return quote(bare, safe="/:@" if kind == "image" else "")
