@@ -23,7 +23,7 @@ from opskit.frames.readings import Reading, reading
 from opskit.stats.hub import Channel, Heard, Hub
 from opskit.stats.selection import RUNS, Listed, listed
 from opskit.stats.snapshot import ONE_SHOT
-from opskit.stats.window import Said, Track, Window
+from opskit.stats.window import NOT_ASKED, Said, Track, Window
 
 if TYPE_CHECKING:
     from opskit.engine.stats import StatsCalls
@@ -54,7 +54,7 @@ class _Member:
     paused: bool = False
     restarted: bool = False
     left: int = 0  # when it stopped last
-    limit: float = np.nan  # CPUs that it may use; NaN without a quota or until asked
+    limit: float = NOT_ASKED  # CPUs that it may use; NaN without a quota
     asked: bool = False
 
     def says(self) -> Said:
@@ -322,7 +322,9 @@ class Feed:
         answers = self._engine.get_many(paths, timeout=_ASIDE)
         for id_, answer in zip(wanted, answers, strict=True):
             told = None if isinstance(answer, APIError) else cpu_limit(answer["HostConfig"])
-            self._members[id_].limit = np.nan if told is None else told
+            member = self._members[id_]
+            member.limit = np.nan if told is None else told
+            self.window.fill_limit(member.track, member.limit)
 
     def _lose(self, error: EngineError) -> None:
         if self._hub is not None:

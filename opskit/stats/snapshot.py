@@ -121,7 +121,7 @@ def snapshot(
     patient : bool
         Wait for the second reading also where the engine takes a second more for it.
     meanwhile : callable
-        Is called once, when the first readings are there and the second ones are not.
+        Is called once, when the first readings are there; the second ones are mostly not yet.
 
     Returns
     -------
@@ -221,6 +221,6 @@ class _Sweep:
         self._unsettled -= each.settled
         if unread and (each.count or each.settled):
             self._unread -= 1
-            if not self._unread and self._unsettled:
+            if not self._unread:
                 self._meanwhile(self._taken)
         return each.settled

@@ -22,7 +22,9 @@ from opskit.frames.rates import compare
 from opskit.frames.readings import NOTHING, READING, Reading
 from opskit.frames.stats import COLUMNS
 
-__all__ = ["ROW_BYTES", "Said", "Track", "Window"]
+__all__ = ["NOT_ASKED", "ROW_BYTES", "Said", "Track", "Window"]
+
+NOT_ASKED = -1.0  # the CPU limit of a row whose container was not inspected (yet)
 
 _NS = 1_000_000_000
 _BLOCK = 1024
@@ -112,6 +114,14 @@ class Window:
         moment = time.time_ns() if when is None else when
         self.add(track, NOTHING._replace(time=moment), said, np.nan)
 
+    def fill_limit(self, track: Track, cpu_limit: float) -> None:
+        """The limit is known now: it holds for the rows before too."""
+        with self._lock:
+            last = self._blocks[-1][: self._filled]
+            for rows in (*list(self._blocks)[:-1], last, self._newest, self._before):
+                unknown = (rows["series"] == track.number) & (rows["cpu_limit"] == NOT_ASKED)
+                rows["cpu_limit"][unknown] = cpu_limit
+
     @property
     def nbytes(self) -> int:
         """Bytes that the readings take."""
@@ -132,7 +142,7 @@ class Window:
         return build(COLUMNS, names | _compared(now, before, np.array(notes, dtype=object)))
 
     def frame(self, last: float | None = None) -> pd.DataFrame:
-        """All readings of the window, or of its `last` seconds, in the order they arrived."""
+        """All readings of the window, or of its `last` seconds, by time."""
         with self._lock:
             rows = np.concatenate([*list(self._blocks)[:-1], self._blocks[-1][: self._filled]])
             tracks = list(self.tracks)
@@ -142,8 +152,10 @@ class Window:
         before[order[1:][same]] = order[:-1][same]
         keep = self._keep if last is None else min(self._keep, int(last * _NS))
         shown = rows["arrived"] >= time.monotonic_ns() - keep
-        now, earlier = rows[shown], rows[before[shown]]
-        earlier["time"][before[shown] < 0] = NO_TIME
+        at = np.flatnonzero(shown)
+        at = at[np.argsort(rows["time"][at], kind="stable")]
+        now, earlier = rows[at], rows[before[at]]
+        earlier["time"][before[at] < 0] = NO_TIME
         names, ids = _texts([t.name for t in tracks]), _texts([t.id for t in tracks])
         notes = np.array([track.note for track in tracks], dtype=object)
         who = now["series"]
@@ -160,5 +172,6 @@ def _compared(now: Any, before: Any, notes: Any) -> dict[str, Any]:
     """The columns of rows; `before` is spoilt where it must not be compared with."""
     apart = np.isin(now["said"], _NOT_COMPARED) | np.isin(before["said"], _NOT_COMPARED_WITH)
     before["time"][apart] = NO_TIME
+    limits = np.where(now["cpu_limit"] == NOT_ASKED, np.nan, now["cpu_limit"])
     words = np.where(now["said"] > 0, _WORDS[now["said"]], notes)
-    return compare(now, before, now["cpu_limit"], words.tolist())
+    return compare(now, before, limits, words.tolist())

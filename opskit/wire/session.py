@@ -258,6 +258,7 @@ def replay(
     session = open_cassette(path, pace=pace, match=match, faults=faults)
     try:
         with _engine_at(session.address) as engine:
+            engine.cassette = Path(path)
             yield engine
     finally:
         session.close()
