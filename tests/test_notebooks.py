@@ -1,8 +1,10 @@
-"""The notebooks as files, and run live. That they run from their cassettes, nbval tests."""
+"""The notebooks as files, and run live and headless. nbval runs them from their cassettes."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -47,8 +49,39 @@ def test_is_a_lesson_of_the_agreed_form(path):
     assert Path.home().as_posix() + "/" not in stored
 
 
+@pytest.fixture(scope="module")
+def shop(make_engine):
+    """An engine where the shop is open; the notebooks share it, as they would a user's."""
+    with make_engine("shop") as engine:
+        open_shop(engine)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def nothing(make_engine):
+    """An engine without containers."""
+    with make_engine("nothing") as engine:
+        yield engine
+
+
 @pytest.mark.live
 @notebooks
-def test_runs_unchanged_on_a_live_engine(path, fresh_engine):
-    open_shop(fresh_engine)
-    execute(path, notebook_env(path, fresh_engine.url))
+def test_runs_unchanged_on_a_live_engine(path, shop):
+    execute(path, notebook_env(path, shop.url))
+
+
+@pytest.mark.live
+@notebooks
+def test_runs_on_an_engine_that_has_nothing(path, nothing):
+    execute(path, notebook_env(path, nothing.url))
+
+
+@pytest.mark.live
+def test_papermill_fills_in_the_parameters(nothing, tmp_path):
+    path, out = NOTEBOOKS[0], tmp_path / "out.ipynb"
+    fill = ("-p", "address", nothing.url, "--cwd", path.parent, "--no-progress-bar")
+    command = (sys.executable, "-m", "papermill", *fill, path, out)
+    subprocess.run(command, check=True, capture_output=True, env=notebook_env(path))
+    content = nbformat.read(out, as_version=4)
+    shown = str([cell.outputs for cell in content.cells if cell.cell_type == "code"])
+    assert "Live: this is an engine of yours" in shown
