@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opskit import api, errors, plot, stats, tls, widgets
     from opskit.checks.doctor import doctor
+    from opskit.collect.reader import read_collected
     from opskit.compose import compose_projects
     from opskit.engine import Engine, connect
     from opskit.events.files import read_events
@@ -30,6 +31,7 @@ _HOME = {
     "fleet": "opskit.fleets",
     "frame": "opskit.frames.sdk",
     "incidents": "opskit.events.incidents",
+    "read_collected": "opskit.collect.reader",
     "read_events": "opskit.events.files",
     "record": "opskit.wire.session",
     "replay": "opskit.wire.session",
@@ -48,6 +50,7 @@ __all__ = [
     "frame",
     "incidents",
     "plot",
+    "read_collected",
     "read_events",
     "record",
     "replay",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from opskit.engine.base import RawEngine
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
 
+    from opskit.engine import Engine
     from opskit.events.query import Values
     from opskit.events.watch import Watch
 
@@ -201,6 +204,49 @@ class EventCalls(RawEngine):
 
         events = self.events(since=since, until=until, **filters)
         return incidents(events, self._inspected(events, filters))
+
+    def collect(
+        self,
+        path: str | os.PathLike[str],
+        what: str | Iterable[str] = "events,stats",
+        *,
+        interval: str | float = "10s",
+        rotate: str | float = "1h",
+        timeout: float | None = None,
+    ) -> dict[str, int]:
+        """Watch and sample into files until it is interrupted, for days if need be.
+
+        ``opskit collect`` does the same from the shell; `opskit.read_collected` reads the files,
+        also while this runs. It needs pyarrow: ``pip install 'opskit[collect]'``.
+
+        Parameters
+        ----------
+        path : path
+            A folder, made if need be. Called again with it, it goes on after the last event that
+            is there, without doubles; where events may be missing in between a row says so.
+        what : str or iterable of str
+            ``"events"``, ``"stats"`` or both.
+        interval : str or float
+            Time between the samples of a container.
+        rotate : str or float
+            Time after which the journal becomes a Parquet file.
+        timeout : float, optional
+            Seconds to collect.
+
+        Returns
+        -------
+        dict of str to int
+            How many rows of each kind were added.
+
+        Raises
+        ------
+        OpskitError
+            Another collector is at work there, or the folder is something else's.
+        """
+        from opskit.collect.collector import Collector
+
+        with Collector(cast("Engine", self), path, what, interval=interval, rotate=rotate) as one:
+            return one.run(timeout)
 
     def _inspected(self, events: pd.DataFrame, filters: Mapping[str, Any]) -> list[Any]:
         """The containers that exist: all of them, or with filters those that the events name."""

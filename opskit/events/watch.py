@@ -60,18 +60,23 @@ class Watch(Iterator[Row]):
         self._end()
 
     def __next__(self) -> Row:
-        if self._left == 0:
-            self.close()
-            raise StopIteration
-        try:
-            row = self._mailbox.wait(self._remaining())
-        except BaseException:  # an interrupt too: nothing may go on draining for nobody
-            self.close()
-            raise
+        row = self._wait(self._remaining()) if self._left != 0 else OVER
         if row is EMPTY or row is OVER:
             self.close()
             raise StopIteration
         return self._given(row)
+
+    def poll(self, seconds: float) -> Row | None:
+        """The next row if it comes within so many seconds; None if not, or at the end."""
+        row = self._wait(seconds)
+        return None if row is EMPTY or row is OVER else self._given(row)
+
+    def _wait(self, seconds: float | None) -> Any:
+        try:
+            return self._mailbox.wait(seconds)
+        except BaseException:  # an interrupt too: nothing may go on draining for nobody
+            self.close()
+            raise
 
     def __aiter__(self) -> Self:
         return self

@@ -53,11 +53,14 @@ def exit_codes_trusted(
 
 
 def healthcheck_execs(
-    coded: Mapping[str, Texts], healthchecks: Mapping[str, str | None]
+    coded: Mapping[str, Texts],
+    healthchecks: Mapping[str, str | None],
+    known: BooleanArray | None = None,
 ) -> BooleanArray:
     """Whether each exec event belongs to the container's healthcheck; missing where nothing tells.
 
-    Known from `healthchecks`, the command by container; else from the events: the engine sends
+    What is `known` stays. Else it is known from `healthchecks`, the command by container, where
+    that holds the container; else from the events: the engine sends
     ``health_status`` right after the ``exec_die`` of the probe that changed it
     (``handleProbeResult`` in moby's ``daemon/health.go``), and a container's healthcheck always
     runs the same command.
@@ -82,6 +85,10 @@ def healthcheck_execs(
     told = exec_rows & ((wanted == -2) | ((wanted >= 0) & (command >= 0)))
     value[rows[told]] = (command == wanted)[told]
     missing[rows[told]] = False
+    if known is not None:
+        before = ~np.asarray(known.isna(), dtype=bool)
+        value = np.where(before, known.to_numpy(dtype=bool, na_value=False), value)
+        missing &= ~before
     return BooleanArray(value, missing)
 
 

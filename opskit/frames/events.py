@@ -169,9 +169,10 @@ def rows_frame(
     frame = build(COLUMNS, data)
     coded: Any = {name: pd.factorize(frame[name]) for name in CODED}
     labelled = np.array(["exitCode" in (labels or ()) for labels in data["labels"]], dtype=bool)
-    known = cast("BooleanArray", frame["exit_code_trusted"].array)
-    frame["exit_code_trusted"] = exit_codes_trusted(coded, known, labelled)
-    frame["healthcheck"] = healthcheck_execs(coded, healthchecks or {})
+    trusted = cast("BooleanArray", frame["exit_code_trusted"].array)
+    frame["exit_code_trusted"] = exit_codes_trusted(coded, trusted, labelled)
+    known = cast("BooleanArray", frame["healthcheck"].array)
+    frame["healthcheck"] = healthcheck_execs(coded, healthchecks or {}, known)
     return frame
 
 
