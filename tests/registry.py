@@ -64,6 +64,11 @@ class Registry:
         self._start(sys.executable, str(script), *map(str, (port, self.port, rate, cut)))
         return f"127.0.0.1:{port}"
 
+    def index(self, port: int) -> str:
+        """Address of an image index beside it, for searches; see ``index.py``."""
+        self._start(sys.executable, str(Path(__file__).with_name("index.py")), str(port))
+        return f"127.0.0.1:{port}"
+
     def _start(self, *command: str) -> None:
         log = self.folder / f"log-{len(self.processes)}"
         with log.open("w") as file:

@@ -1,0 +1,1 @@
+"""Small programs as readers of an Engine API guide write them, on the Docker SDK."""
