@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +24,7 @@ from .walk import Walk
 
 pytestmark = pytest.mark.live
 
+README = Path(__file__).parents[1] / "README.md"
 SERVE = 'STOPSIGNAL SIGKILL\nEXPOSE 80\nCMD ["sh", "-c", "echo serving; exec sleep 100000"]'
 HUB = {
     "nginx:alpine": SERVE,
@@ -46,7 +49,8 @@ def town(make_engine, tmp_path_factory):
                 engine.push(built)
                 engine.remove_image(built)
             engine.prune("images", dry_run=False)
-            yield SimpleNamespace(server=server, engine=engine, index=index)
+            hub = registry.address
+            yield SimpleNamespace(server=server, engine=engine, index=index, hub=hub)
         registry.close()
 
 
@@ -159,3 +163,28 @@ def test_the_push_that_failed_without_a_word(walked, town):
     assert "Reclaimed" in walked.live["images program"]  # it went on
     with pytest.raises(opskit.errors.APIError, match=r"registry\.example\.com"):
         town.engine.push("registry.example.com/myapp", tag="latest")
+
+
+def test_the_readmes_calls_do_what_their_guides_calls_do(town, tmp_path, monkeypatch):
+    """Every call of the README's table, in its order; where it leads outside, to a stand-in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "Dockerfile").write_text(APP)
+    town.server.remove_all()
+    town.engine.pull("nginx", tag="alpine")
+    calls = []
+    for row in README.read_text().partition("calls:begin")[2].partition("calls:end")[0].split("\n"):
+        if row.count("|") == 3:
+            calls += re.findall(r"`(engine\..*?)`", row.split("|")[2])
+    assert len(calls) > 30
+    given = {"engine": town.engine, "opskit": opskit}
+    for call in calls:
+        if "push(" in call:
+            town.engine.tag("myapp:latest", f"{town.hub}/myapp:latest")
+        here = call.replace('search("nginx"', f'search("{town.index}/nginx"')
+        result = eval(here.replace("registry.example.com", town.hub), given)
+        if hasattr(result, "close"):
+            result.close()
+        assert result is not None or "put_files" in call, call
+    assert town.engine.containers(all=True)["state"].tolist() == ["exited"]
+    assert "my-network" in town.engine.networks()["name"].tolist()
