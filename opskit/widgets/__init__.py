@@ -10,10 +10,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import os
+
     from opskit.engine import Engine
     from opskit.widgets.panel import Panel
 
-__all__ = ["containers", "explorer", "logs", "stats"]
+__all__ = ["cassette", "containers", "explorer", "logs", "stats"]
+
+
+def cassette(path: str | os.PathLike[str]) -> Panel:
+    """Browse a cassette: its exchanges, what was said, a stream again at its pace.
+
+    Parameters
+    ----------
+    path : path
+        The cassette. ``Serve`` lets it stand for an engine, at the address that is shown.
+
+    Returns
+    -------
+    Panel
+        ``.frame`` is the shown exchanges, ``.exchange`` the chosen one.
+
+    Raises
+    ------
+    CassetteFormatError
+        The file cannot be read; names the place.
+    """
+    from opskit.widgets.cassette_panel import Cassette
+
+    return Cassette(path)
 
 
 def containers(engine: Engine, **options: Any) -> Panel:

@@ -34,7 +34,7 @@ class Containers(Panel):
         self._sort = W.Dropdown(description="Sort by", options=SORTS)
         self._all = W.Checkbox(value=all, description="stopped ones too", indent=False)
         self._rows = W.SelectMultiple(
-            description="Containers", rows=10, layout=W.Layout(width="100%")
+            description="Containers", rows=10, layout=W.Layout(width="auto")
         )
         self._argument = W.Text(description="With", placeholder="new name, or command for exec")
         self._table = W.HTML()
@@ -106,7 +106,7 @@ class Containers(Panel):
             frame = frame[frame["state"].isin(("running", "paused", "restarting"))]
         for word in self._filter.value.lower().split():
             rows = frame[[*SHOWN, "labels"]].itertuples(index=False)
-            frame = frame[[word in " ".join(map(str, row)).lower() for row in rows]]
+            frame = frame.loc[[word in " ".join(map(str, row)).lower() for row in rows]]
         self._view = frame.sort_values(self._sort.value, kind="stable", na_position="last")
         options = [(_line(row), row["id"]) for _, row in self._view.iterrows()]
         if list(self._rows.options) != options:  # setting them moves the list under the reader

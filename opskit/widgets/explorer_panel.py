@@ -60,11 +60,11 @@ class Explorer(Panel):
         self._search = W.Text(
             value=search, description="Search", placeholder="stop container, ps, /images …"
         )
-        self._endpoints = W.Select(description="Endpoint", rows=8, layout=W.Layout(width="100%"))
+        self._endpoints = W.Select(description="Endpoint", rows=8, layout=W.Layout(width="auto"))
         self._about = W.HTML()
         self._form = W.VBox([])
         self._body = W.Textarea(
-            description="JSON body", rows=6, layout=W.Layout(width="100%", display="none")
+            description="JSON body", rows=6, layout=W.Layout(width="auto", display="none")
         )
         self._calls = W.HTML()
         self._submit = W.Button(

@@ -58,7 +58,7 @@ class Logs(Panel):
         self._changed = False
         self._following: Stream | None = None
         self._search = W.Text(description="Search", placeholder="words, or /a regex/")
-        self._stream = W.ToggleButtons(description="Stream", options=["both", "stdout", "stderr"])
+        self._stream = W.Dropdown(description="Stream", options=["both", "stdout", "stderr"])
         self._level = W.Dropdown(description="Level", options=["all", "warning", "error"])
         self._text = W.HTML()
         for name in ("search", "stream", "level", "text"):
