@@ -382,6 +382,11 @@ class RawEngine:
     ) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        from opskit.engine.card import card
+
+        return card(self)
+
     def __repr__(self) -> str:
         mode = ", read-only" if self.read_only else ""
         version = f", API {self._version}" if self._version else ""
