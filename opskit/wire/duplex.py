@@ -63,6 +63,7 @@ class Duplex(asyncio.Protocol):
         sock = self.socket
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._connected is not None:
             self._connected(self)
 
