@@ -10,9 +10,11 @@ from pathlib import Path
 
 import docker
 import pytest
+import vcr
 from docker.models.containers import Container
 
 import opskit
+from opskit.cassette.model import RecordMode
 from opskit.errors import NoRecordedMatch, NotFound
 
 from .engines import PrivateEngine
@@ -59,6 +61,11 @@ def test_a_request_that_was_not_recorded_is_refused_with_its_name(
         engine.get("/version")
     with opskit.replay(cassette) as engine, pytest.raises(NoRecordedMatch, match="/networks"):
         engine.get("/networks")
+
+
+def test_record_modes_are_those_of_vcrpy() -> None:
+    theirs = {mode.value for mode in vcr.mode}
+    assert set(RecordMode) == theirs - {"any"}
 
 
 @pytest.mark.live

@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from vcr.record_mode import RecordMode
 
 from opskit.cassette import format as formats
 from opskit.cassette.assemble import Assembly, journal_of
 from opskit.cassette.blobs import BlobFolder, BlobWriter
 from opskit.cassette.linesfile import text_of
-from opskit.cassette.model import End, Framing, Piece, Request, Response
+from opskit.cassette.model import End, Framing, Piece, RecordMode, Request, Response
 from opskit.cassette.redact import Redactor, Stream
 from opskit.errors import CassetteBusy, CassetteError
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-__all__ = ["Body", "End", "Exchange", "Framing", "Headers", "Piece", "Request", "Response"]
+__all__ = [
+    "Body",
+    "End",
+    "Exchange",
+    "Framing",
+    "Headers",
+    "Piece",
+    "RecordMode",
+    "Request",
+    "Response",
+]
 
 Headers = list[tuple[str, str]]
 """Names as they were sent, in order, repeated ones kept; latin-1 text."""
@@ -25,6 +35,15 @@ class Framing(StrEnum):
     CHUNKED = "chunked"
     CLOSE = "close"
     HIJACK = "hijack"
+
+
+class RecordMode(StrEnum):
+    """What to do about a cassette that exists, in vcrpy's words (importing vcrpy takes long)."""
+
+    ALL = "all"
+    NEW_EPISODES = "new_episodes"
+    NONE = "none"
+    ONCE = "once"
 
 
 class End(StrEnum):

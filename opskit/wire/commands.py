@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from opskit.cassette.model import RecordMode
 from opskit.cassette.pace import PACES
 from opskit.wire.run import run, signals_held, wait_for_signal
-from opskit.wire.session import MODES, Recording, open_cassette, open_recording
+from opskit.wire.session import Recording, open_cassette, open_recording
 
 __all__ = ["record", "replay"]
 
@@ -39,7 +40,7 @@ _command = click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="
 @_expose
 @click.option(
     "--mode",
-    type=click.Choice(MODES),
+    type=click.Choice([mode.value for mode in RecordMode]),
     default="once",
     show_default=True,
     help="What to do with a cassette that exists: replay it (once, none), add to it "

@@ -17,6 +17,7 @@ from opskit.address import Address, resolve
 from opskit.cassette.format import Cassette, load
 from opskit.cassette.journal import Journal
 from opskit.cassette.match import Index
+from opskit.cassette.model import RecordMode
 from opskit.cassette.pace import pace_named
 from opskit.cassette.redact import Redactor
 from opskit.errors import EngineError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOCKER_VARIABLES",
-    "MODES",
     "Recording",
     "Replay",
     "docker_host",
@@ -42,9 +42,6 @@ __all__ = [
     "record",
     "replay",
 ]
-
-MODES = ("once", "new_episodes", "all", "none")
-"""Record modes, in vcrpy's words."""
 
 
 DOCKER_VARIABLES = (
@@ -152,8 +149,8 @@ def open_recording(
     A cassette that is complete by its mode (``none``, or ``once`` where the file exists) is
     replayed instead.
     """
-    if mode not in MODES:
-        raise ValueError(f"no record mode {mode!r}: choose one of {', '.join(MODES)}")
+    if mode not in list(RecordMode):
+        raise ValueError(f"no record mode {mode!r}: choose one of {', '.join(RecordMode)}")
     path = Path(path)
     if mode == "none" or (mode == "once" and path.exists()):
         return open_cassette(path, listen_at=listen_at, anywhere=anywhere)
