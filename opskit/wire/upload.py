@@ -27,7 +27,6 @@ class Upload:
         self._kept: bytearray | None = None if archive else bytearray()
         self._hash = hashlib.sha256()
         self._fingerprint = Fingerprint()
-        self._fingerprint = Fingerprint()
         self._length = 0
 
     def add(self, data: bytes) -> None:
@@ -39,7 +38,6 @@ class Upload:
             self._kept = None
         if self._kept is None:
             self._hash.update(data)
-            self._fingerprint.feed(data)
             self._fingerprint.feed(data)
         else:
             self._kept += data
