@@ -38,6 +38,8 @@ class Duplex(asyncio.Protocol):
         Why the connection broke, if it did not end in an orderly way.
     on_end : callable or None
         Called once, when ``eof`` becomes true, from within the event loop.
+    sieve : callable or None
+        Says of bytes that are to be sent which ones are, and what to raise then.
     """
 
     def __init__(self, connected: Callable[[Duplex], None] | None = None) -> None:
@@ -54,6 +56,7 @@ class Duplex(asyncio.Protocol):
         self.half_closed = False
         self.error: Exception | None = None
         self.on_end: Callable[[], None] | None = None
+        self.sieve: Callable[[bytes], tuple[bytes, Exception | None]] | None = None
 
     # what asyncio calls
 
@@ -164,8 +167,13 @@ class Duplex(asyncio.Protocol):
         """Send at once, or queue; follow with `drain` before sending much more."""
         if self.lost:
             raise ConnectionResetError("the peer is gone") from self.error
+        error = None
+        if self.sieve is not None:
+            data, error = self.sieve(data)
         if data:
             self.transport.write(data)
+        if error is not None:
+            raise error
 
     async def drain(self) -> None:
         """Wait until the peer has taken enough of what was sent."""

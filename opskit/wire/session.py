@@ -22,6 +22,8 @@ from opskit.cassette.pace import pace_named
 from opskit.cassette.redact import Redactor
 from opskit.errors import EngineError
 from opskit.transport import Transport
+from opskit.wire.call import Service
+from opskit.wire.faults import Fault, Faults
 from opskit.wire.forward import Forwarder
 from opskit.wire.listen import listen
 from opskit.wire.record import Recorder
@@ -124,15 +126,18 @@ def open_cassette(
     *,
     pace: str = "causal",
     match: Iterable[str] = (),
-    faults: Any = None,
+    faults: Iterable[Fault] = (),
+    seed: int = 0,
     listen_at: str | None = None,
     anywhere: bool = False,
 ) -> Replay:
     """Answer from a cassette until ``close()``; parameters as for `replay`."""
     cassette = load(path)
     index = Index(cassette.exchanges, **_matching(match))
-    player = Player(index, pace_named(pace, cassette.exchanges))
-    return Replay(cassette, Relay(player, listen(listen_at, anywhere=anywhere)), index)
+    service: Service = Player(index, pace_named(pace, cassette.exchanges))
+    if faults:
+        service = Faults(service, faults, seed=seed)
+    return Replay(cassette, Relay(service, listen(listen_at, anywhere=anywhere)), index)
 
 
 def open_recording(
@@ -230,7 +235,8 @@ def replay(
     *,
     pace: str = "causal",
     match: Iterable[str] = (),
-    faults: Any = None,
+    faults: Iterable[Fault] = (),
+    seed: int = 0,
 ) -> Iterator[Engine]:
     """Answer from a cassette whatever is said to the engine inside the ``with`` block.
 
@@ -244,15 +250,17 @@ def replay(
     match : iterable of {"version", "names"}
         ``version``: a request for another API version is another request. ``names``: only equal
         names match; by default names that the client made up are learned.
-    faults : optional
+    faults : iterable of Fault
         How the engine misbehaves, see `opskit.wire.faults`.
+    seed : int
+        For faults that have a chance.
 
     Yields
     ------
     Engine
         Connected to the replay.
     """
-    session = open_cassette(path, pace=pace, match=match, faults=faults)
+    session = open_cassette(path, pace=pace, match=match, faults=faults, seed=seed)
     try:
         with _engine_at(session.address) as engine:
             engine.cassette = Path(path)
