@@ -31,6 +31,7 @@ _HOME = {
     "fleet": "opskit.fleets",
     "frame": "opskit.frames.sdk",
     "incidents": "opskit.events.incidents",
+    "load_ipython_extension": "opskit.notebook",
     "read_collected": "opskit.collect.reader",
     "read_events": "opskit.events.files",
     "record": "opskit.wire.session",
