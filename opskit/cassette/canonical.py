@@ -54,7 +54,7 @@ class Form:
 def split_target(target: str) -> tuple[str, str, str]:
     """API version ("" without one), path and query of a request's target, as they were sent."""
     path, _, query = target.partition("?")
-    if found := _VERSION.match(path):
+    if path.startswith("/v") and (found := _VERSION.match(path)):
         return found.group()[2:], path[found.end() :] or "/", query
     return "", path, query
 

@@ -34,17 +34,16 @@ class Literals:
         ordered = sorted(self._fills, key=len, reverse=True)
         self.longest = len(ordered[0]) if ordered else 0
         alternatives = b"|".join(re.escape(variant) for variant in ordered)
-        self._any = re.compile(alternatives) if ordered else None
         # Looking ahead finds the ones that overlap, too.
         self._each = re.compile(b"(?=(" + alternatives + b"))")
         self._beginnings = {v[:n] for v in ordered for n in range(1, len(v))}
 
     def __bool__(self) -> bool:
-        return self._any is not None
+        return bool(self._fills)
 
     def mask(self, data: bytes) -> bytes:
         """The data with each literal covered; as long as it was."""
-        if self._any is None or not self._any.search(data):
+        if not any(variant in data for variant in self._fills):
             return data
         out = bytearray(data)
         for found in self._each.finditer(data):

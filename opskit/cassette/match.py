@@ -95,7 +95,7 @@ class Index:
         self._strict = strict_version
         self._learn = names
         self._redactor = redactor or Redactor()
-        self._queues: dict[bytes, array[int]] = {}
+        self._queues: dict[bytes, int | array[int]] = {}
         self._next: dict[bytes, int] = {}
         self._played: set[int] = set()
         self._last = -1
@@ -103,7 +103,12 @@ class Index:
         self._said = Said(exchanges)
         self.names = Names()
         for index, request in enumerate(_requests(exchanges)):
-            self._queues.setdefault(self._key(self._form(request)), array("L")).append(index)
+            key = self._key(self._form(request))
+            same = self._queues.setdefault(key, index)
+            if isinstance(same, array):
+                same.append(index)
+            elif same != index:
+                self._queues[key] = array("L", (same, index))
 
     def find(self, method: str, target: str, headers: Headers, body: Body) -> Match:
         """The recorded exchange to answer a request with.
@@ -117,8 +122,9 @@ class Index:
         asked = self._form(Request(method, target, body=body))
         read = self.names.incoming(asked)
         key = self._key(read)
-        queue = self._queues.get(key)
-        if queue is not None:
+        same = self._queues.get(key, ())
+        queue: Sequence[int] = (same,) if isinstance(same, int) else same
+        if queue:
             place = self._next.get(key, 0)
             while place < len(queue) and queue[place] in self._played:
                 place += 1
@@ -130,7 +136,7 @@ class Index:
         found = self._nearly(read)
         if found is not None:
             return found
-        raise self._refusal(method, target, read, len(queue or ()))
+        raise self._refusal(method, target, read, len(queue))
 
     def unplayed(self) -> list[int]:
         """Places of the exchanges that were never played."""

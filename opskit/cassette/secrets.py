@@ -29,9 +29,12 @@ _HARMLESS = frozenset(
 )
 """Names of the Engine API and of shells that only sound like a secret's."""
 
-_HINT = re.compile(
-    rb"pass|pwd|secret|token|cred|auth|key|jwt|bearer|cookie|dsn|pin|salt|SWM|://[^/\"]*@",
-    re.IGNORECASE,
+_HINTS = tuple(
+    hint.encode()
+    for hint in (
+        *("pass", "pwd", "secret", "token", "cred", "auth", "key", "jwt", "bearer", "cookie"),
+        *("dsn", "pin", "salt", "swmtkn"),
+    )
 )
 _STRING = rb'"((?:[^"\\]|\\.)*)"'
 _PAIR = re.compile(rb'"([^"\\]{1,256})"\s*:\s*' + _STRING)
@@ -62,7 +65,7 @@ def telling(name: str) -> bool:
 
 def mask_text(data: bytes) -> bytes:
     """Mask what is a secret wherever it stands: URLs with a password, swarm tokens, NAME=value."""
-    if not _HINT.search(data):
+    if not _hinted(data):
         return data
     out = bytearray(data)
     for pattern in (_URL, _URL_TOKEN, _SWARM, _PEM):
@@ -90,7 +93,7 @@ def mask_json(data: bytes, *, payload: bool = False, fill: bytes = MASK) -> byte
     fill : bytes
         What stands for the bytes of a payload.
     """
-    if not (payload or _HINT.search(data)):
+    if not (payload or _hinted(data)):
         return data
     out = bytearray(mask_text(data))
     for found in _PAIR.finditer(data):
@@ -104,6 +107,12 @@ def mask_json(data: bytes, *, payload: bool = False, fill: bytes = MASK) -> byte
             start = found.start(1)
             _cover(out, start, start + len(found.group(1).rstrip(b"=")), fill)
     return bytes(out)
+
+
+def _hinted(data: bytes) -> bool:
+    """Whether there can be anything to mask; most of what passes is let go here."""
+    low = data.lower()
+    return any(hint in low for hint in _HINTS) or (b"://" in low and b"@" in low)
 
 
 def _cover(out: bytearray, start: int, end: int, fill: bytes = MASK) -> None:
