@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
+from opskit.actions.progress import bar
 from opskit.actions.targets import Target, targets
 from opskit.errors import OpskitError
 from opskit.frames.columns import Column, build
@@ -114,16 +115,14 @@ def _named(engine: RawEngine, found: Sequence[Target], wanted: bool) -> list[Tar
 
 
 def _all(call: Call, found: Sequence[Target], action: str) -> list[dict[str, Any]]:
-    from tqdm.auto import tqdm
-
     results: dict[int, dict[str, Any]] = {}
     pool = ThreadPoolExecutor(max(1, min(WORKERS, len(found))), thread_name_prefix="opskit")
     try:
         waiting = {pool.submit(_run, call, target): n for n, target in enumerate(found)}
-        for done in tqdm(
-            as_completed(waiting), desc=action, total=len(found), delay=1, leave=False
-        ):
-            results[waiting[done]] = done.result()
+        with bar(action, total=len(found), delay=1) as shown:
+            for done in as_completed(waiting):
+                results[waiting[done]] = done.result()
+                shown.update()
     except BaseException:  # interrupted: what has not begun does not begin
         pool.shutdown(wait=False, cancel_futures=True)
         raise
