@@ -22,6 +22,11 @@ from opskit.errors import CassetteError, CassetteFormatError
 ENDINGS = ["yaml", "jsonl", "jsonl.gz"]
 
 
+@pytest.fixture(autouse=True)
+def nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 def exchange(number: int = 1, said: bytes = b'{"Id":"abc"}\n', **more: object) -> Exchange:
     order = 10 * number
     response = Response(
@@ -100,7 +105,7 @@ EXCHANGE = st.builds(
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     exchanges=st.lists(EXCHANGE, max_size=3), metadata=st.dictionaries(st.text(), JSON, max_size=3)

@@ -23,6 +23,11 @@ from opskit.errors import CassetteBusy, CassetteError
 ENDINGS = ["yaml", "jsonl", "jsonl.gz"]
 
 
+@pytest.fixture(autouse=True)
+def nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 def begin(path: Path, mode: str = "once", **metadata: Any) -> Journal:
     return Journal(path, mode=mode, redactor=Redactor(), metadata=metadata)
 

@@ -10,7 +10,7 @@ import tarfile
 from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opskit.cassette.generated import same_kind
@@ -267,6 +267,7 @@ NAMES = st.text(string.ascii_lowercase + string.digits, min_size=8, max_size=14)
 )
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES, st.data())
 def test_text_and_frames_cut_anywhere_say_the_new_name(
     recorded: str, now: str, data: st.DataObject

@@ -9,7 +9,7 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opskit.cassette.journal import Journal
@@ -284,6 +284,7 @@ def frame(stream: int, payload: bytes) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(payload).to_bytes(4, "big") + payload
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_literal_cut_by_the_frames_of_two_streams(data: st.DataObject) -> None:
     literals = Literals(["s3cret-value"])
@@ -312,6 +313,7 @@ def test_a_literal_cut_by_the_frames_of_two_streams(data: st.DataObject) -> None
     assert shown == {key: text.replace(b"s3cret-value", b"*" * 12) for key, text in texts.items()}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
 def test_whatever_passes_comes_out_as_long_as_it_was(data: bytes, cuts: list[int]) -> None:
     redactor = Redactor(["abc", b"\x00\x01"])

@@ -7,7 +7,7 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opskit.cassette.fingerprint import Fingerprint
@@ -80,6 +80,7 @@ def test_what_is_no_tar_has_no_fingerprint() -> None:
         assert digest(data) == ""
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_taken(data: bytes) -> None:
     assert digest(data, 7) == ""
