@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opskit.plot.overview import heatmap, top
+    from opskit.plot.space import disk_usage
     from opskit.plot.usage import stats
 
-__all__ = ["heatmap", "stats", "timeline", "top"]
+__all__ = ["disk_usage", "heatmap", "stats", "timeline", "top"]
 
 # no module here is called as a function is: importing it would put it in the function's place
 _HOME = {
+    "disk_usage": "opskit.plot.space",
     "heatmap": "opskit.plot.overview",
     "stats": "opskit.plot.usage",
     "timeline": "opskit.plot.spans",

@@ -69,7 +69,7 @@ def size_text(value: float, base: int = 1024) -> str:
         if size < base or unit == units[-1]:
             break
         size /= base
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 999.5 else f"{size:.3g} {unit}"
 
 
 def byte_axis(axis: Any, *, per_second: bool = False) -> None:
