@@ -294,6 +294,7 @@ class PrivateEngine:
     def pause(self) -> None:
         """Stop dockerd in its tracks: it still accepts connections and never answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # until its last thread has stopped
 
     def resume(self) -> None:
         """Undo `pause`."""

@@ -44,7 +44,21 @@ QUERY: dict[str, dict[str, Any]] = {
 }
 # Numbers that are different each time they are asked for.
 RESTLESS = {"read", "preread", "cpu_stats", "precpu_stats", "memory_stats", "networks", "id"}
-RESTLESS |= {"SystemTime", "NFd", "NGoroutines", "pids_stats", "blkio_stats", "name"}
+RESTLESS |= {
+    "MemFree",
+    "SwapFree",
+    "memFree",
+    "swapFree",
+    "uptime",
+    "Status",
+    "Uptime",
+    "SystemTime",
+    "NFd",
+    "NGoroutines",
+    "pids_stats",
+    "blkio_stats",
+    "name",
+}
 
 
 class World:
@@ -120,6 +134,8 @@ def swarm(
     make_engine: Callable[..., PrivateEngine], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     with make_engine("swarm") as engine:
+        if engine.kind == "podman":
+            pytest.skip("Podman knows no swarm")
         api = engine.api
         spec = {"EncryptionConfig": {"AutoLockManagers": True}}
         there = {"AdvertiseAddr": "127.0.0.1", "ListenAddr": "127.0.0.1", "Spec": spec}
@@ -149,6 +165,8 @@ def _call(world: World, endpoint: Any) -> tuple[str, str, dict[str, Any]]:
 
 def _still(value: Any) -> Any:
     """A value without what changes from one moment to the next."""
+    if isinstance(value, dict) and "BuildahVersion" in value:
+        value = {**value, "ID": "Podman makes up another for each answer"}
     if isinstance(value, dict):
         return {k: _still(v) for k, v in value.items() if k not in RESTLESS}
     if isinstance(value, list):  # the engine keeps no order of networks, among others
@@ -190,7 +208,7 @@ def _check_curl(world: World, endpoint: Any) -> None:
         with tarfile.open(saved) as archive:
             assert archive.getmembers()
         saved.unlink()
-    elif answer.headers.get("Content-Type", "").startswith("application/json"):
+    elif answer.content.startswith((b"{", b"[")) and endpoint.operation != "SystemPing":
         assert _still(json.loads(done.stdout or b"null")) == _still(
             answer.json() if answer.content else None
         )
@@ -358,6 +376,8 @@ LIFE: list[Step] = [
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_container_lives_its_life_by_rendered_calls(world, private_engine, language, monkeypatch):
+    if private_engine.kind == "podman":
+        pytest.skip("Podman has no update, and gives imports other names")
     monkeypatch.chdir(world.folder)
     for left in private_engine.api("GET", '/containers/json?all=1&filters={"name":["x-"]}'):
         private_engine.api("DELETE", f"/containers/{left['Id']}?force=1")
@@ -399,7 +419,9 @@ def test_a_body_too_long_for_an_argument_still_runs(world):
     world.engine.delete("/volumes/x-long")
 
 
-def test_the_engine_routes_paths_as_the_catalogue_does(world):
+def test_the_engine_routes_paths_as_the_catalogue_does(world, private_engine):
+    if private_engine.kind == "podman":
+        pytest.skip("Podman's router is its own")
     odd = [
         ("GET", "/containers//json"), ("GET", "/containers/a/b/json"), ("GET", "/networks/"),
         ("GET", "/containers/json/"), ("GET", "/volumes/a/b"), ("GET", "/nodes/a/b"),

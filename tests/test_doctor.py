@@ -77,7 +77,8 @@ def test_a_healthy_engine(private_engine):
     found = checks(private_engine.url)
     assert list(found) == ["address", "socket", "permission", "answer", "engine", "api version"]
     assert {status for status, _, _ in found.values()} == {"ok"}
-    assert f"dockerd (pid {private_engine.pid})" in found["answer"][1]
+    daemon = {"docker": "dockerd", "podman": "podman"}[private_engine.kind]
+    assert f"{daemon} (pid {private_engine.pid})" in found["answer"][1]
     assert "API 1." in found["engine"][1]
 
 
@@ -99,7 +100,7 @@ def test_a_stopped_daemon_is_told_from_a_hung_one(fresh_engine):
     finally:
         fresh_engine.resume()
     assert status == "fail"
-    assert f"dockerd (pid {fresh_engine.pid}) is stopped" in detail
+    assert f"(pid {fresh_engine.pid}) is stopped" in detail
     assert f"kill -CONT {fresh_engine.pid}" in remedy
     assert checks(fresh_engine.url)["answer"][0] == "ok"
 

@@ -92,8 +92,10 @@ def test_each_fault_is_found_and_nothing_else(zoo, live_engine):
     by_subject = found.groupby("subject").rule.agg(set).to_dict()
     by_subject.pop("engine", None)
     assert "good" not in by_subject, by_subject["good"]
-    # an engine of before 26 keeps limits that it cannot apply as 0; the sets below say so
     wanted = {rule.removeprefix("container-"): {rule} for rule in BAD}
+    if zoo.kind == "podman":  # it keeps no ports without a network, and no IPC mode
+        for left in ("host-ipc", "privileged-port", "published-everywhere"):
+            del wanted[left]
     assert by_subject == wanted
     assert found.severity.map(SEVERITIES.index).is_monotonic_increasing
     assert (found.remedy.str.len() > 0).all()
@@ -127,18 +129,17 @@ def door(private_engine):
 
 
 @pytest.mark.live
-def test_what_only_a_running_container_shows(door, live_engine):
+def test_what_only_a_running_container_shows(door, private_engine, live_engine):
     found = live_engine.exposure(least="info")
     found = found[found.id == door].set_index("rule")
     assert "sleep" in found.loc["container-root-exec", "evidence"]
     assert found.loc["container-default-bridge", "cis"] == "5.30"
     assert found.loc["container-no-healthcheck", "subject"] == "door"
     low = live_engine.exposure(least="low")
-    assert set(low.rule) - {OUTDATED} == {
-        "container-no-memory-limit",
-        "container-no-cpu-limit",
-        "container-no-process-limit",
-    }
+    limits = {"container-no-memory-limit", "container-no-cpu-limit"}
+    if private_engine.kind != "podman":  # which limits processes by itself
+        limits.add("container-no-process-limit")
+    assert set(low.rule) - {OUTDATED} == limits
 
 
 def container(host: dict[str, Any] | None = None, *, security: str = "", **more: Any) -> Container:
@@ -243,8 +244,10 @@ def facts(address: Address | None = None, **more: Any) -> EngineFacts:
 
 
 @pytest.mark.live
-def test_the_engines_own_warning_of_plain_tcp(engines):
+def test_the_engines_own_warning_of_plain_tcp(request, engines):
     settings = {"hosts": ["tcp://127.0.0.1:2375"], "tls": False}
+    if request.config.getoption("--docker") == "podman":
+        pytest.skip("Podman's service warns of nothing")
     exposed = engines("plain", image=False, settings=settings)
     with opskit.connect(exposed.url) as engine:
         found = engine.exposure()
@@ -413,7 +416,8 @@ def test_junit_for_test_reports(zoo):
 @pytest.mark.live
 def test_processes_are_looked_at(door, live_engine):
     looked = _containers(live_engine, frozenset(), all=False)
-    assert [c.processes for c in looked if c.id == door] == [("sleep 1000", "sleep 100")]
+    (processes,) = (c.processes for c in looked if c.id == door)
+    assert processes[0] == "sleep 1000"
 
 
 @pytest.mark.live

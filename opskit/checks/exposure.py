@@ -174,7 +174,10 @@ def _answers(engine: RawEngine, paths: Sequence[str]) -> list[Any]:
 
 def _commands(top: dict[str, Any]) -> Iterator[str]:
     titles = [str(title).upper() for title in top.get("Titles") or []]
+    if len(titles) == 1:  # Podman gives ps' lines whole
+        titles = titles[0].split()
     place = next((titles.index(name) for name in ("CMD", "COMMAND") if name in titles), -1)
     for row in top.get("Processes") or []:
-        if row:
-            yield str(row[place])
+        cells = row[0].split(None, len(titles) - 1) if len(row) == 1 < len(titles) else row
+        if cells:
+            yield str(cells[place])

@@ -137,9 +137,10 @@ def cgroup_parent(container: Container) -> Iterator[str]:
     cis="5.27",
 )
 def no_healthcheck(container: Container) -> Iterator[str]:
-    health = (container.inspected.get("State") or {}).get("Health")
+    health = (container.inspected.get("State") or {}).get("Health") or {}
     test = (container.config.get("Healthcheck") or {}).get("Test") or []
-    if not health and (not test or test[0] == "NONE"):
+    checked = health.get("Status") in ("healthy", "unhealthy")  # Podman says starting of all
+    if not checked and (not test or test[0] == "NONE"):
         yield "no healthcheck"
 
 
@@ -152,5 +153,6 @@ def no_healthcheck(container: Container) -> Iterator[str]:
 )
 def default_bridge(container: Container) -> Iterator[str]:
     networks = (container.inspected.get("NetworkSettings") or {}).get("Networks") or {}
-    if "bridge" in networks:
-        yield "in network bridge"
+    for name in ("bridge", "podman"):  # what Docker and Podman call theirs
+        if name in networks:
+            yield f"in network {name}"
