@@ -175,6 +175,19 @@ def test_a_large_body_goes_to_a_folder_beside(tmp_path: Path, ending: str) -> No
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+def test_large_requests_and_what_the_client_says_go_there_too(tmp_path: Path, ending: str) -> None:
+    one = exchange()
+    assert one.response is not None
+    one.request.body = Body(b'{"a":"' + b"r" * 1_100_000 + b'"}', length=1_100_008)
+    one.response.pieces.insert(0, Piece(12, 0.0, "client", b"c" * 1_200_000))
+    path = save(Cassette([one]), tmp_path / f"c.{ending}")
+    assert path.stat().st_size < 2000
+    assert same(load(path), Cassette([one]))
+    opened = load(path).exchanges
+    assert next(opened.requests()) == one.request  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_cut_short_at_any_byte_is_an_error_and_the_file_stays(tmp_path: Path, ending: str) -> None:
     cassette = Cassette(
         [exchange(1), exchange(2, "binary \udcff".encode(errors="surrogateescape"))],

@@ -82,7 +82,13 @@ class Assembly:
                     )
             else:
                 # {"q":12,... or {"p":12,...: the number is between the colon and the comma.
-                number = int(raw[5 : raw.index(b",", 5)])
+                try:
+                    number = int(raw[5 : raw.index(b",", 5)])
+                except ValueError as error:
+                    raise CassetteFormatError(
+                        f"{self._journal}, byte {place}: not a line of a journal",
+                        "it was changed by hand; remove that line",
+                    ) from error
                 self._places.setdefault(number, array("Q")).append(place)
             place += len(raw)
         return head

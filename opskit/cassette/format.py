@@ -131,7 +131,7 @@ class Exchanges(Sequence[Exchange]):
         else:
             record = self._source[0][index]
         try:
-            request = decode_request(record)
+            request = decode_request(record, self._blobs)
         except RecordError as error:
             raise self._wrong(index, error) from error
         if not record.get("opskit"):
@@ -246,19 +246,24 @@ def kind_of(path: Path) -> str:
 
 
 def _settled(record: Record, folder: BlobFolder, limit: int, wanted: set[str]) -> Record:
-    """The record with a large body moved to the folder beside the cassette."""
-    holder = record["response"]["body"]
-    body = holder["string"]
-    if isinstance(body, Blob):
-        folder.bring(body.path, body.sha256)
-        sha256, length = body.sha256, body.length
-    elif len(body) > limit:
-        sha256, length = folder.put([body])
-    else:
-        return record
-    wanted.add(sha256)
-    record["opskit"]["blob"] = {"sha256": sha256, "length": length}
-    holder["string"] = f"{length} bytes in {folder.path.name}/{sha256}"
+    """The record with large bodies moved to the folder beside the cassette."""
+    extra = record["opskit"]
+    for holder, key, name in (
+        (record["response"]["body"], "string", "blob"),
+        (record["request"], "body", "request_blob"),
+        (extra, "client", "client_blob"),
+    ):
+        body = holder.get(key)
+        if isinstance(body, Blob):
+            folder.bring(body.path, body.sha256)
+            sha256, length = body.sha256, body.length
+        elif body and len(body) > limit:
+            sha256, length = folder.put([body])
+        else:
+            continue
+        wanted.add(sha256)
+        extra[name] = {"sha256": sha256, "length": length}
+        holder[key] = f"{length} bytes in {folder.path.name}/{sha256}"
     return record
 
 

@@ -14,8 +14,9 @@ vcrpy has no place for:
     A line for each piece in which bytes arrived: order, seconds, ``<`` (engine) or ``>``
     (client), length, or ``-`` where that side said it would send no more. The engine's bytes
     are the response's body, the client's are under ``client``.
-``blob``, ``upload``
-    The sha256 and length of a body that lives beside the cassette, or that was not kept.
+``blob``, ``request_blob``, ``client_blob``, ``upload``
+    The sha256 and length of a large body that lives beside the cassette (the response's, the
+    request's, what the client said on a hijacked connection), or of one that was not kept.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def encode(exchange: Exchange, spool: Spool | None) -> Record:
     return record
 
 
-def decode_request(record: Record) -> Request:
+def decode_request(record: Record, blobs: Path) -> Request:
     """The request of a record, without looking at the response."""
     try:
         extra = record.get("opskit") or {}
@@ -134,7 +135,7 @@ def decode_request(record: Record) -> Request:
             _text(given["method"]),
             (uri[origin.end() :] or "/") if origin else uri,
             _headers(given.get("headers"), extra.get("request_headers")),
-            _body(given.get("body"), extra.get("upload")),
+            _body(_beside(extra, "request_blob", blobs, given.get("body")), extra.get("upload")),
             order=_whole(order[0]),
             at=float(at[0]),
         )
@@ -149,7 +150,7 @@ def decode_request(record: Record) -> Request:
 
 def decode(record: Record, blobs: Path, number: int) -> Exchange:
     """The exchange of a record. ``number`` is for records that vcrpy made and do not say."""
-    request = decode_request(record)
+    request = decode_request(record, blobs)
     try:
         extra = record.get("opskit") or {}
         exchange = Exchange(
@@ -191,22 +192,30 @@ def _response(given: Record, extra: Record, blobs: Path, order: int) -> Response
         Framing(extra["framing"]) if "framing" in extra else _guess_framing(response.headers)
     )
     body = (given.get("body") or {}).get("string")
-    if "blob" in extra:
-        path = blobs / _text(extra["blob"]["sha256"])
-        if not path.is_file():
-            raise RecordError(f"the body that it names is missing: {path}")
-        if path.stat().st_size != extra["blob"]["length"]:
-            raise RecordError(f"the body that it names was changed: {path}")
-        if "pieces" not in extra:
-            response.blob = str(path)
-            return response
-        body = path.read_bytes()
-    data = _bytes(body)
+    if "blob" in extra and "pieces" not in extra:
+        response.blob = str(_kept(extra["blob"], blobs))
+        return response
+    data = _bytes(_beside(extra, "blob", blobs, body))
     if "pieces" in extra:
-        response.pieces = _cut(extra["pieces"], data, _bytes(extra.get("client")))
+        client = _bytes(_beside(extra, "client_blob", blobs, extra.get("client")))
+        response.pieces = _cut(extra["pieces"], data, client)
     elif data:
         response.pieces = [Piece(response.order + 1, response.at, "engine", data)]
     return response
+
+
+def _beside(extra: Record, name: str, blobs: Path, inside: Any) -> Any:
+    """A body from the folder beside the cassette, if it is there, else the one inside."""
+    return _kept(extra[name], blobs).read_bytes() if name in extra else inside
+
+
+def _kept(blob: Record, blobs: Path) -> Path:
+    path = blobs / _text(blob["sha256"])
+    if not path.is_file():
+        raise RecordError(f"the body that it names is missing: {path}")
+    if path.stat().st_size != blob["length"]:
+        raise RecordError(f"the body that it names was changed: {path}")
+    return path
 
 
 def _cut(table: str, engine: bytes, client: bytes) -> list[Piece]:
