@@ -437,6 +437,13 @@ def test_the_exit_status_follows_the_worst(zoo, threshold, status):
 
 
 @pytest.mark.live
+def test_what_makes_it_fail_is_shown(door, private_engine):
+    done = CliRunner().invoke(command, ["--security", private_engine.url, "--fail-on", "info"])
+    assert done.exit_code == 1
+    assert "door: nobody notices when it does not work any more [CIS 5.27]" in done.output
+
+
+@pytest.mark.live
 def test_the_exit_status_of_an_engine_with_nothing_serious(zoo):
     assert CliRunner().invoke(command, ["--security", zoo.url]).exit_code == 0
 

@@ -82,6 +82,8 @@ def doctor(
         makers = {"json": report.as_json, "sarif": report.as_sarif, "junit": report.as_junit}
         return makers[form](found) if form in makers else _text(found)
 
+    if at_least(least, fail_on):  # what makes it fail is shown
+        least = fail_on
     with connect(address, timeout=timeout, read_only=True) as engine:
         found = examine_exposure(engine, all=everything, least=cast("Severity", least))
     if out is None:
