@@ -20,6 +20,7 @@
   * InvalidOption ........... a value that no engine could take, refused before it was sent
   * CredentialsError ........ docker's config file or credential helper gives no credentials
   * ReadOnlyEngine .......... the engine was connected with ``read_only=True``
+  * PolicyError ............. a guard's policy that cannot be read or does not make sense
   * CassetteError ........... a cassette cannot be read or written
     * CassetteFormatError ... its content is damaged, of another version, or not a cassette
     * CassetteBusy .......... somebody else is recording to it
@@ -49,6 +50,7 @@ __all__ = [
     "OperationFailed",
     "OpskitError",
     "PermissionDenied",
+    "PolicyError",
     "ReadOnlyEngine",
     "TLSError",
     "VersionMismatch",
@@ -193,6 +195,10 @@ class CredentialsError(OpskitError):
 
 class ReadOnlyEngine(OpskitError):
     """The call would change an engine that was connected with ``read_only=True``."""
+
+
+class PolicyError(OpskitError):
+    """A guard's policy that cannot be read, or in which something is not understood."""
 
 
 class CassetteError(OpskitError):

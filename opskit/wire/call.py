@@ -89,13 +89,19 @@ class Client:
 
 
 def refusal(
-    status: int, reason: str, message: str, headers: Iterable[tuple[str, str]] = ()
+    status: int,
+    reason: str,
+    message: str,
+    headers: Iterable[tuple[str, str]] = (),
+    *,
+    keep: bool = False,
 ) -> tuple[ResponseHead, bytes]:
     """A response of the relay's own: the engine's form of an error, and then close."""
     body = json.dumps({"message": message}, ensure_ascii=False).encode() + b"\n"
     lines = [f"HTTP/1.1 {status} {reason}", "Content-Type: application/json"]
     lines += [f"{name}: {value}" for name, value in headers]
-    lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+    connection = "keep-alive" if keep else "close"
+    lines += [f"Content-Length: {len(body)}", f"Connection: {connection}", "", ""]
     return parse_response("\r\n".join(lines).encode("latin-1", "replace")), body
 
 
@@ -224,11 +230,23 @@ class Call:
                 observer.end(end, self.notes)
 
     async def refuse(
-        self, status: int, reason: str, message: str, headers: Iterable[tuple[str, str]] = ()
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        keep: bool = False,
     ) -> None:
-        """Answer with an error of the relay's own, then close the connection."""
-        head, body = refusal(status, reason, message, headers)
-        self.keep = False
+        """Answer with an error of the relay's own, then close the connection.
+
+        With ``keep`` it stays open, if there is no body that nobody has read.
+        """
+        self.keep = self.keep and keep and self._decoder.done and not self.request.get("expect")
+        if self.keep and self._held is not None:
+            self._held.close()
+            self._held = None
+        head, body = refusal(status, reason, message, headers, keep=self.keep)
         if self.request.method == "HEAD":
             self.client.duplex.send(head.raw)
             self.respond(head, Framing.NONE)
