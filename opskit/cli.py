@@ -20,6 +20,7 @@ COMMANDS = {
         "opskit.checks.commands:doctor",
         "Can I reach an engine, is it exposed, what to do.",
     ),
+    "guard": ("opskit.guard.commands:guard", "Let only some calls through to an engine."),
     "lab": ("opskit.lab:lab", "Open JupyterLab on the notebooks."),
     "record": ("opskit.wire.commands:record", "Record what a command says to the engine."),
     "replay": ("opskit.wire.commands:replay", "Answer a command from a cassette, with no engine."),

@@ -110,7 +110,10 @@ class _Table:
         line = self._line(key)
         where = f"{self._name}, line {line}" if line else self._name
         owner = f" of rule {self._rule}" if self._rule else ""
-        return PolicyError(f"{where}: {key!r}{owner}: {message}", "opskit guard check shows more")
+        return PolicyError(
+            f"{where}: {key!r}{owner}: {message}",
+            "correct it; 'opskit guard check FILE' shows what the file allows",
+        )
 
     def _line(self, key: str) -> int:
         """Where a key stands: in the n-th [[rule]], or before all of them."""

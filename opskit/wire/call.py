@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import struct
 import tempfile
@@ -175,7 +176,8 @@ class Call:
 
         What takes more than a megabyte is kept in a temporary file.
         """
-        held = tempfile.SpooledTemporaryFile(GATHERED_IN_MEMORY)  # noqa: SIM115
+        held = self._held or tempfile.SpooledTemporaryFile(GATHERED_IN_MEMORY)  # noqa: SIM115
+        held.seek(0, os.SEEK_END)  # somebody may have gathered before
         while not self._decoder.done and (limit is None or held.tell() < limit):
             held.write(await self._arriving(self.client.body_timeout))
         held.seek(0)

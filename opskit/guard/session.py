@@ -1,0 +1,93 @@
+"""A guard in front of an engine, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from opskit.address import Address, resolve
+from opskit.guard.lookup import Lookup
+from opskit.guard.rules import Policy
+from opskit.guard.service import Guard
+from opskit.wire.forward import Forwarder
+from opskit.wire.listen import listen
+from opskit.wire.relay import Relay
+from opskit.wire.upstream import dialler
+
+__all__ = ["Guarding", "guarding", "open_guard"]
+
+
+class Guarding:
+    """An engine behind an address where a policy decides which calls reach it.
+
+    Attributes
+    ----------
+    address : str
+        For ``DOCKER_HOST``.
+    policy : Policy
+        What is allowed.
+    """
+
+    def __init__(self, relay: Relay, guard: Guard) -> None:
+        self.address = relay.address
+        self.policy = guard.policy
+        self._guard = guard
+        self._relay = relay.start()
+
+    @property
+    def denied(self) -> int:
+        """How many calls were denied so far."""
+        return self._guard.denied
+
+    @property
+    def allowed(self) -> int:
+        """How many calls were let through so far."""
+        return self._guard.allowed
+
+    def close(self) -> None:
+        """Stop letting anybody through."""
+        self._relay.stop()
+
+
+def open_guard(
+    policy: Policy,
+    *,
+    upstream: str | Address | None = None,
+    listen_at: str | None = None,
+    anywhere: bool = False,
+) -> Guarding:
+    """Guard an engine until ``close()``; parameters as for `guarding`."""
+    address = resolve(upstream)
+    dial = dialler(address)
+    base = address.path if address.scheme == "tcp" else ""
+    sockets = (address.path,) if address.scheme == "unix" else ()
+    guard = Guard(Forwarder(dial, base), policy, Lookup(dial, base), sockets=sockets)
+    return Guarding(Relay(guard, listen(listen_at, anywhere=anywhere)), guard)
+
+
+@contextlib.contextmanager
+def guarding(
+    policy: Policy,
+    *,
+    upstream: str | Address | None = None,
+    listen_at: str | None = None,
+    anywhere: bool = False,
+) -> Iterator[Guarding]:
+    """Guard an engine inside the ``with`` block.
+
+    Parameters
+    ----------
+    policy : Policy
+        What is allowed (`opskit.guard.policyfile.read_policy`).
+    upstream : str, optional
+        The engine, as for `opskit.connect`.
+    listen_at : str, optional
+        ``unix:///path`` or ``tcp://127.0.0.1:port``; by default a socket in a new private folder.
+    anywhere : bool
+        Allow to listen where other machines can connect.
+    """
+    guard = open_guard(policy, upstream=upstream, listen_at=listen_at, anywhere=anywhere)
+    try:
+        yield guard
+    finally:
+        guard.close()
