@@ -26,7 +26,8 @@ from benchmarks.harness import Bench, Want
 from opskit.cassette.format import Cassette, load, save
 from opskit.cassette.match import Index
 from opskit.cassette.model import Body, Exchange, Framing, Piece, Request, Response
-from tests.test_cassette_journal import bodies, kill_while_writing, recover
+from opskit.cassette.recovery import recover
+from tests.test_cassette_journal import bodies, kill_while_writing
 
 __all__ = ["run"]
 

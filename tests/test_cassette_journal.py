@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from opskit.cassette.format import Cassette, load, save
-from opskit.cassette.journal import Journal, recover
+from opskit.cassette.journal import Journal
 from opskit.cassette.model import Body, End, Exchange, Framing, Piece, Request, Response
+from opskit.cassette.recovery import recover
 from opskit.cassette.redact import Redactor
 from opskit.errors import CassetteBusy, CassetteError
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opskit.cassette.format import Cassette, load, save
-    from opskit.cassette.journal import recover
+    from opskit.cassette.recovery import recover
 
 __all__ = ["Cassette", "load", "recover", "save"]
 
-_HOME = {"Cassette": "format", "load": "format", "save": "format", "recover": "journal"}
+_HOME = {"Cassette": "format", "load": "format", "save": "format", "recover": "recovery"}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,11 +14,11 @@ import orjson
 
 from opskit.cassette import format as formats
 from opskit.cassette.blobs import BlobFolder
-from opskit.cassette.model import Body, End, Exchange, Framing, Request, Response
+from opskit.cassette.model import Body, End, Exchange, Framing, RecordMode, Request, Response
 from opskit.cassette.records import Blob, Spool, piece_line, spool_of
 from opskit.errors import CassetteFormatError
 
-__all__ = ["Assembly", "journal_of"]
+__all__ = ["Assembly", "assemble", "journal_of"]
 
 BODY_IN_MEMORY = 4 * 1024 * 1024
 
@@ -157,6 +157,15 @@ class Assembly:
             sha256, length = self._folder.put(iter(lambda: file.read(1 << 20), b""))
         path.unlink()
         return Blob(self._folder.file(sha256), sha256, length)
+
+
+def assemble(journal: Path, target: Path, mode: RecordMode, metadata: dict[str, Any]) -> None:
+    """Put the cassette of a journal in the target's place, with what stays of the one before."""
+    assembly = Assembly(journal, target)
+    before = None
+    if mode is RecordMode.NEW_EPISODES and target.exists():
+        before = formats.load(target)
+    assembly.write(before, metadata)
 
 
 class _Sink:

@@ -132,7 +132,7 @@ def convert(source: Path, target: Path, force: bool) -> None:
 @_file
 def recover(file: Path) -> None:
     """Make a cassette of what a killed recording left behind."""
-    from opskit.cassette.journal import recover as make
+    from opskit.cassette.recovery import recover as make
 
     target = make(file)
     opened = load(target)
