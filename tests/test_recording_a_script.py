@@ -119,3 +119,42 @@ def test_the_command_line_records_a_command_and_replays_it(
         outputs.append(done.stdout)
     assert outputs[0] == outputs[1]
     assert b'"ApiVersion"' in outputs[0]
+
+
+def record_and_fail(cassette: Path, upstream: str) -> None:
+    with opskit.record(cassette, mode="all", upstream=upstream) as engine:
+        engine.get("/info")
+        raise ZeroDivisionError
+
+
+@pytest.mark.live
+def test_a_script_that_fails_leaves_the_cassette_as_it_was(
+    private_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    cassette = tmp_path / "good.yaml"
+    with opskit.record(cassette, upstream=private_engine.url) as engine:
+        engine.get("/version")
+    before = cassette.read_bytes()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError) as raised:
+            record_and_fail(cassette, private_engine.url)
+    assert cassette.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["good.failed.yaml", "good.yaml"]
+    assert "good.failed.yaml" in raised.value.__notes__[0]
+
+
+@pytest.mark.live
+def test_new_episodes_are_added_to_what_is_known(
+    private_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    cassette = tmp_path / "growing.jsonl"
+    with opskit.record(cassette, upstream=private_engine.url) as engine:
+        known = engine.get("/info")
+    upload = bytes(2_000_000)
+    with opskit.record(cassette, mode="new_episodes", upstream=private_engine.url) as engine:
+        assert engine.get("/info")["SystemTime"] == known["SystemTime"], "from the cassette"
+        engine.request("POST", "/images/load", data=upload)
+        images = engine.get("/images/json")
+    with opskit.replay(cassette) as engine:
+        assert engine.get("/images/json") == images
+        assert engine.get("/info") == known

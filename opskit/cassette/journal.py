@@ -182,17 +182,31 @@ class Journal:
             The recording could not be written whole (disk full), or the target has appeared
             meanwhile and the mode does not allow to replace it. The journal is kept.
         """
+        return self._finish(self.target, self.mode)
+
+    def set_aside(self) -> Path:
+        """Leave the target as it is, and write what was recorded to a cassette beside it.
+
+        Returns
+        -------
+        Path
+            That cassette: the target's name with ``.failed`` before its ending.
+        """
+        stem, ending = self.target.name.split(".", 1)
+        return self._finish(self.target.with_name(f"{stem}.failed.{ending}"), RecordMode.ALL)
+
+    def _finish(self, target: Path, mode: RecordMode) -> Path:
         if self._fd < 0:
-            return self.target
+            return target
         for number in list(self._open):
             self.end(number, End.RECORDING_STOPPED)
         try:
             if self.error:
                 raise self.error
-            if self.mode is RecordMode.ONCE and self.target.exists():
-                raise _exists(self.target)
+            if mode is RecordMode.ONCE and target.exists():
+                raise _exists(target)
             try:
-                assemble(self.path, self.target, self.mode, self._metadata)
+                assemble(self.path, target, mode, self._metadata)
             except CassetteError as error:
                 raise CassetteError(
                     f"{error.what}; what was recorded is kept in {self.path}",
@@ -201,7 +215,7 @@ class Journal:
             self.path.unlink()
         finally:
             self._forget()
-        return self.target
+        return target
 
     def abort(self) -> None:
         """Stop: the previous cassette stays, and so does the journal."""

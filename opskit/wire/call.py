@@ -167,8 +167,7 @@ class Call:
         if self._held is not None:
             if data := self._held.read(HELD):
                 return data
-            self._held.close()
-            self._held = None
+            self.forget_body()
         return await self._arriving(self.client.body_timeout if timely else None)
 
     async def gather(self, limit: int | None = None) -> bool:
@@ -176,13 +175,20 @@ class Call:
 
         What takes more than a megabyte is kept in a temporary file.
         """
-        held = self._held or tempfile.SpooledTemporaryFile(GATHERED_IN_MEMORY)  # noqa: SIM115
+        if self._held is None:
+            self._held = tempfile.SpooledTemporaryFile(GATHERED_IN_MEMORY)  # noqa: SIM115
+        held = self._held
         held.seek(0, os.SEEK_END)  # somebody may have gathered before
         while not self._decoder.done and (limit is None or held.tell() < limit):
             held.write(await self._arriving(self.client.body_timeout))
         held.seek(0)
-        self._held = held
         return self._decoder.done
+
+    def forget_body(self) -> None:
+        """Let go of what was gathered: nobody will `read` it."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     async def _arriving(self, timeout: float | None) -> bytes:
         if self._decoder.done:
@@ -226,8 +232,7 @@ class Call:
         """Tell how the call ended; only the first time counts."""
         if not self._ended:
             self._ended = True
-            if self._held is not None:
-                self._held.close()
+            self.forget_body()
             for observer in self._observers:
                 observer.end(end, self.notes)
 

@@ -48,6 +48,7 @@ class Recorder:
             await call.gather()
             match = self._player.known(call.request, entry.whole.body())
             if match is not None:
+                call.forget_body()
                 await self._player.play(call, match)
                 return
         self.count += 1

@@ -115,10 +115,10 @@ class Recording:
         self._relay.stop()
         return self._journal.close()
 
-    def abandon(self) -> None:
-        """Stop without touching the cassette; what was recorded stays in the journal."""
+    def set_aside(self) -> Path:
+        """Stop, leave the cassette as it is, and write what was recorded beside it."""
         self._relay.stop()
-        self._journal.abort()
+        return self._journal.set_aside()
 
 
 def open_cassette(
@@ -212,17 +212,22 @@ def record(
     Raises
     ------
     CassetteError, CassetteBusy
-        The cassette cannot be written, or somebody else is recording to it. If the block raises
-        and a cassette was there before, that one is kept, and what was recorded stays beside it.
+        The cassette cannot be written, or somebody else is recording to it.
+
+    Notes
+    -----
+    If the block raises and a cassette was there before, that one stays, and what was recorded is
+    written beside it: ``shop.failed.yaml`` for ``shop.yaml``.
     """
     session = open_recording(path, redact=redact, mode=mode, upstream=upstream)
     existed = Path(path).exists()
     try:
         with _engine_at(session.address) as engine:
             yield engine
-    except BaseException:
+    except BaseException as error:
         if isinstance(session, Recording) and existed:
-            session.abandon()
+            aside = session.set_aside()
+            error.add_note(f"opskit: {path} is as it was; this recording went to {aside}")
         else:
             session.close()
         raise
