@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opskit import Engine
 
 REQUIRED = "OPSKIT_REQUIRE_ENGINE"
+SHARED = pytest.StashKey[PrivateEngine]()
 FOREIGN = frozenset(
     path
     for path in (
@@ -82,10 +83,21 @@ def make_engine(request: pytest.FixtureRequest) -> Callable[..., PrivateEngine]:
 
 
 @pytest.fixture(scope="session")
-def private_engine(make_engine: Callable[..., PrivateEngine]) -> Iterator[PrivateEngine]:
-    """The run's own Docker Engine, with the image busybox:local."""
+def private_engine(
+    make_engine: Callable[..., PrivateEngine], request: pytest.FixtureRequest
+) -> Iterator[PrivateEngine]:
+    """The run's own Docker Engine, with the image busybox:local; emptied after each file."""
     with make_engine("run") as engine:
+        request.config.stash[SHARED] = engine
         yield engine
+        del request.config.stash[SHARED]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_nothing_to_the_next_file(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if engine := request.config.stash.get(SHARED, None):
+        engine.remove_all()
 
 
 @pytest.fixture(scope="session")

@@ -265,13 +265,22 @@ class PrivateEngine:
             return list(pool.map(lambda name: self.run("sleep 100000", name), names))
 
     def remove_all(self) -> None:
-        """Remove every container, volume and network that somebody made."""
+        """Remove what somebody made: containers, volumes, networks, and images but `IMAGE`."""
         for one in self.api("GET", "/containers/json", all="1"):
             with contextlib.suppress(RuntimeError):  # one that removes itself
                 self.api("DELETE", f"/containers/{one['Id']}", force="1", v="1")
         self.api("POST", "/networks/prune")
         for volume in self.api("GET", "/volumes").get("Volumes") or []:
-            self.api("DELETE", f"/volumes/{volume['Name']}")
+            self.api("DELETE", f"/volumes/{volume['Name']}", force="1")
+        for image in self.api("GET", "/images/json"):
+            tags = image.get("RepoTags") or []
+            if not any(tag.endswith(IMAGE) for tag in tags):
+                with contextlib.suppress(RuntimeError):  # a child's parent, gone with the child
+                    self.api("DELETE", f"/images/{image['Id']}", force="1")
+            for tag in tags if len(tags) > 1 else ():
+                if not tag.endswith(IMAGE):
+                    with contextlib.suppress(RuntimeError):
+                        self.api("DELETE", f"/images/{tag}")
 
     def kill(self) -> None:
         """``kill -9`` dockerd; containers live on, pid file and socket stay."""
