@@ -26,9 +26,10 @@ live = pytest.mark.live
 def test_a_container_that_ran_shows_its_whole_life(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
+    began = pd.Timestamp.now("UTC")  # what went on before may be past the engine's memory
     ident = private_engine.run("sh -c 'exit 4'", "short", labels={"team": "ops"})
     private_engine.api("POST", f"/containers/{ident}/wait")
-    frame = live_engine.events(container="short", since="1m")
+    frame = live_engine.events(container="short", since=began)
     private_engine.api("DELETE", f"/containers/{ident}")
     of_it = frame[frame["type"].eq("container")]
     assert of_it["action"].tolist() == ["create", "start", "die"]
@@ -44,17 +45,18 @@ def test_a_container_that_ran_shows_its_whole_life(
 def test_an_exit_code_that_a_label_hides_is_corrected_from_inspect(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
+    began = pd.Timestamp.now("UTC")
     ident = private_engine.run("sh -c 'exit 4'", "liar", labels={"exitCode": "0"})
     private_engine.api("POST", f"/containers/{ident}/wait")
 
     def died(check: bool) -> tuple[int, bool]:
-        frame = live_engine.events(container=ident, event="die", since="1m", check=check)
+        frame = live_engine.events(container=ident, event="die", since=began, check=check)
         return frame["exit_code"].iloc[0], frame["exit_code_trusted"].iloc[0]
 
     assert died(check=False) == (0, False)
     assert died(check=True) == (4, True)
     private_engine.api("DELETE", f"/containers/{ident}")
-    frame = live_engine.events(container=ident, event="die", since="1m")
+    frame = live_engine.events(container=ident, event="die", since=began)
     assert frame["exit_code_trusted"].tolist() == [False]
     assert frame.attrs["unchecked_exit_codes"] == 1
 
