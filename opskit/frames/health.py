@@ -128,7 +128,7 @@ def _last_output(state: Mapping[str, Any]) -> str | None:
 
 def _uptime(state: Mapping[str, Any], figures: Any, now_ns: int) -> int:
     started = int(instants([state.get("StartedAt")])[0])
-    if started == NO_TIME or not state.get("Running"):
+    if started == NO_TIME or not state.get("Running") or state.get("Restarting"):
         return int(NO_TIME)
     read = None if figures is None else figures["time"]
     return max((now_ns if read is None or pd.isna(read) else read.value) - started, 0)

@@ -11,7 +11,7 @@ from opskit.frames.containers import name_of
 if TYPE_CHECKING:
     from opskit.engine.base import RawEngine
 
-__all__ = ["Listed", "listed", "named"]
+__all__ = ["RUNS", "Listed", "listed", "meant", "named"]
 
 RUNS = frozenset({"running", "paused", "restarting"})
 
@@ -90,6 +90,14 @@ def named(containers: str | Iterable[str] | None) -> list[str] | None:
         return None
     given = [containers] if isinstance(containers, str) else list(containers)
     return [str(name).removeprefix("/") for name in given]
+
+
+def meant(id_: str, name: str | None, wanted: str | Iterable[str] | None) -> bool:
+    """Whether a container is among the names and beginnings of ids; all are without any."""
+    if wanted is None:
+        return True
+    given = [wanted] if isinstance(wanted, str) else wanted
+    return any(each and (each == name or id_.startswith(each)) for each in given)
 
 
 def _match(
