@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Feed", "Gap"]
 
 _ASIDE = 5.0  # seconds that a question beside the streams may take
+_LOOK = 0.25  # seconds between looks at what is late
+_SETTLED = 0.2  # seconds of silence after which a cassette has sent all that it has
 _RELIST = 1.0  # seconds between lists where a proxy does not let events through
 
 
@@ -83,15 +85,18 @@ class Feed:
         try:
             (self._events,) = hub.open(["events"])
             hub.ask(self._events, "/events", filters={"type": "container", "event": EVENTS})
-            self._relist_at = np.inf if self._subscribed(hub) else 0.0
+            early: list[Heard] = []
+            self._relist_at = np.inf if self._subscribed(hub, early) else 0.0
             self._tick_at = self._heard_at = time.monotonic()
             self._list(hub, resuming=True)
+            for heard in early:
+                self._take_events(hub, heard)
             self._hub = hub
         except BaseException:
             hub.close()
             raise
 
-    def _subscribed(self, hub: Hub) -> bool:
+    def _subscribed(self, hub: Hub, early: list[Heard]) -> bool:
         """Wait until the events have begun; False where a proxy refuses them."""
         deadline = time.monotonic() + self._engine.timeout
         while not self._events.parser.headed:
@@ -100,6 +105,7 @@ class Feed:
                     raise heard.lost
                 if heard.status >= 400:
                     return False
+                early.append(heard)
             if time.monotonic() > deadline or self._closed:
                 raise connection_error(self._engine.where, TimeoutError(), self._engine.timeout)
         return True
@@ -144,7 +150,7 @@ class Feed:
 
     def _read_some(self, hub: Hub) -> None:
         now = time.monotonic()
-        due = min(self._tick_at if self.polls else np.inf, self._relist_at, now + 0.5)
+        due = min(self._tick_at if self.polls else np.inf, self._relist_at, now + _LOOK)
         for heard in hub.hear(due - now):
             self._heard_at = time.monotonic()
             self._end_gap()
@@ -159,6 +165,9 @@ class Feed:
         while self._roster.unused:
             hub.drop(self._roster.unused.pop())
         now = time.monotonic()
+        if now - self._heard_at > _SETTLED:
+            self._roster.catch_up()
+        self._find_started(hub)
         if now >= self._relist_at:
             self._list(hub)
         self._ask_limits()
@@ -181,12 +190,18 @@ class Feed:
             raise EngineLost(
                 f"the engine at {self._engine.address} ended its events", "did it stop or restart?"
             )
-        started = [self._roster.take_event(orjson.loads(line)) for line in heard.lines]
-        for id_ in filter(None, started):
-            # asked for each alone: it is one of many, and the list of all is long
+        events = [orjson.loads(line) for line in heard.lines]
+        replayed = self._engine.cassette is not None
+        for event in events:
+            (self._roster.take_recorded if replayed else self._roster.take_event)(event)
+        self._connect(hub)
+
+    def _find_started(self, hub: Hub) -> None:
+        """Look at each that started alone: it is one of many, and the list of all is long."""
+        while self._roster.started:
+            id_ = self._roster.started.pop()
             if meant(id_, None, self._filters.get("id")):
                 self._admit(hub, self._listed({**self._filters, "id": [id_]}))
-        self._connect(hub)
 
     def _list(self, hub: Hub, *, resuming: bool = False) -> None:
         """Begin with every container that is meant; where no events tell, end with the others."""

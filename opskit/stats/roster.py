@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,8 @@ class Roster:
         self.members: dict[str, Member] = {}
         self.unasked: set[str] = set()  # may have a CPU quota, and were not inspected
         self.unused: list[Channel] = []  # of those that were removed
+        self.started: list[str] = []  # ids of containers that started and are no members
+        self._coming: dict[str, deque[Mapping[str, Any]]] = {}
 
     def __iter__(self) -> Iterator[tuple[str, Member]]:
         return iter(list(self.members.items()))
@@ -105,16 +108,16 @@ class Roster:
                 self.window.say(member.track, Said.NO_ANSWER)
                 member.running = False
 
-    def take_event(self, event: Mapping[str, Any]) -> str | None:
-        """Note what happened; the id of a container that started and is no member."""
-        actor = event.get("Actor") or {}
-        id_ = str(actor.get("ID") or event.get("id") or "")
+    def take_event(self, event: Mapping[str, Any]) -> None:
+        """Note what happened."""
+        id_ = _id_of(event)
         action = str(event.get("Action") or event.get("status") or "")
-        when = int(event.get("timeNano") or time.time_ns())
+        when = _moment(event)
         member = self.members.get(id_)
         if member is None:
-            return id_ if action == "start" else None
-        if action == "start":
+            if action == "start":
+                self.started.append(id_)
+        elif action == "start":
             member.running = member.track.live = True
             member.restarted = member.track.count > 0  # else it was listed just after it started
         elif action in ("die", "died"):
@@ -126,8 +129,30 @@ class Roster:
         elif action == "update":
             member.asked = False
         elif action == "rename":
-            member.track.name = str((actor.get("Attributes") or {}).get("name") or "").lstrip("/")
-        return None
+            attributes = (event.get("Actor") or {}).get("Attributes") or {}
+            member.track.name = str(attributes.get("name") or "").lstrip("/")
+
+    def take_recorded(self, event: Mapping[str, Any]) -> None:
+        """Keep an event of a cassette until the container's samples have come as far.
+
+        All come at once there, long before the samples that they stood between.
+        """
+        id_ = _id_of(event)
+        if id_ not in self.members and id_ not in self._coming:
+            self.take_event(event)
+        self._coming.setdefault(id_, deque()).append(event)
+
+    def catch_up(self) -> None:
+        """Take in the events that were kept: nothing comes any more."""
+        for id_ in list(self._coming):
+            self._catch_up(id_, np.inf)
+
+    def _catch_up(self, id_: str, now: float) -> None:
+        coming = self._coming.get(id_, ())
+        while coming and (_moment(coming[0]) <= now or now == NO_TIME):
+            self.take_event(coming.popleft())
+            if now == NO_TIME and id_ in self.members and not self.members[id_].running:
+                break
 
     def take_stats(self, heard: Heard) -> None:
         """Put the samples that came into the window."""
@@ -138,7 +163,9 @@ class Roster:
             if member is None:
                 return
             if "cpu_stats" in answer:
-                self._take(id_, member, reading(answer))
+                read = reading(answer)
+                self._catch_up(id_, read.time)
+                self._take(id_, member, read)
             elif heard.status == 404:
                 self.leave(id_, Said.REMOVED, time.time_ns())
 
@@ -161,3 +188,11 @@ class Roster:
         if member := self.members.get(id_):
             member.limit = np.nan if cpus is None else cpus
             self.window.fill_limit(member.track, member.limit)
+
+
+def _id_of(event: Mapping[str, Any]) -> str:
+    return str((event.get("Actor") or {}).get("ID") or event.get("id") or "")
+
+
+def _moment(event: Mapping[str, Any]) -> int:
+    return int(event.get("timeNano") or time.time_ns())
