@@ -21,7 +21,7 @@ def series(containers: int, samples: int, *, limit: int = 512 * MIB) -> pd.DataF
     when = np.repeat(np.arange(samples), containers)
     busy = 10.0 + who + 5 * np.sin(when / 9)
     busy[(who == 0) & (when == samples // 2)] = np.nan
-    memory = (100 + who % 50) * MIB + when * 1000
+    memory = (120 + who % 50) * MIB + when * 1000
     return build(
         COLUMNS,
         {
@@ -106,7 +106,7 @@ def test_a_heat_map_has_a_row_for_each_container_the_busiest_on_top() -> None:
 def test_bars_are_sorted_and_say_their_values() -> None:
     axes = opskit.plot.top(series(30, 5), by="memory_bytes", n=3)
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["web-029", "web-028", "web-027"]
-    assert axes.texts[0].get_text() == "129 MiB of 512 MiB"
+    assert axes.texts[0].get_text() == "149 MiB of 512 MiB"
     drawn(axes)
 
 

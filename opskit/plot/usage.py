@@ -183,9 +183,12 @@ def _limits(
     styles: dict[int, dict[str, Any]],
 ) -> None:
     limits = series.by_container(series.values("memory_limit_bytes"), np.nanmax)[lines]
-    room = (6 if len(lines) > 1 else 20) * peaks[lines].max()
-    for limit in np.unique(limits[limits <= room]):  # one far above would press all to the ground
-        named = lines[limits == limit]
+    alone = len(lines) == 1
+    # one far above would press all lines to the ground, one hardly used tells nothing
+    room = (20 if alone else 6) * peaks[lines].max()
+    told = (limits <= room) & (alone | (peaks[lines] >= limits / 5))
+    for limit in np.unique(limits[told]):
+        named = lines[told & (limits == limit)]
         colour = styles[named[0]]["color"] if len(named) == 1 else "black"
         axes.axhline(limit, color=colour, linestyle=(0, (1, 2)), linewidth=1.2)
         axes.annotate(
@@ -197,6 +200,7 @@ def _limits(
             va="top",
             fontsize=7,
             color=colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
         )
 
 
