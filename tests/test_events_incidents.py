@@ -83,6 +83,12 @@ def test_bad_health_is_an_incident_until_it_is_good_again() -> None:
     )
     assert frame["kind"].tolist() == ["unhealthy"]
     assert frame["recovery_seconds"].tolist() == [15]
+    paused = found(
+        at(0, "start"), at(10, "health_status: unhealthy"), at(12, "pause"), at(14, "unpause"),
+        at(25, "health_status: healthy"),
+    )  # fmt: skip
+    assert paused["kind"].tolist() == ["unhealthy"]
+    assert paused["recovery_seconds"].tolist() == [15]
     turns = [at(60 * n, f"health_status: {'un' * (n % 2)}healthy") for n in range(7)]
     assert found(at(-1, "start"), *turns)["kind"].tolist() == ["flapping"]
 

@@ -171,26 +171,33 @@ class _Teller:
         return [self._row(kind, span, words[kind], span.end, back[n], rows, 1)]
 
     def _health(self, story: list[_Span], back: list[int]) -> list[Row]:
-        sick = [n for n, span in enumerate(story) if span.what == "unhealthy"]
+        episodes = _episodes(story)
         rows = []
-        for series in _series(sick, story):
-            first, last = story[series[0]], story[series[-1]]
-            well = last.end if last.ended_by == "healthy" else back[series[-1]]
-            told = [row for n in series for row in (story[n].from_row, story[n].to_row)]
+        for series in _series([first for first, _ in episodes], story):
+            last = dict(episodes)
             if 2 * len(series) >= FLAPS:
                 words = f"changed between healthy and unhealthy {len(series)} times"
-                rows.append(
-                    self._row("flapping", last, words, first.begin, well, told, len(series))
-                )
-                continue
-            for n in series:
-                span = story[n]
-                well = span.end if span.ended_by == "healthy" else back[n]
-                told = [span.from_row, span.to_row]
-                rows.append(
-                    self._row("unhealthy", span, "was unhealthy", span.begin, well, told, 1)
-                )
+                rows.append(self._sick("flapping", words, story, back, series, last))
+            else:
+                rows += [
+                    self._sick("unhealthy", "was unhealthy", story, back, [first], last)
+                    for first in series
+                ]
         return rows
+
+    def _sick(
+        self,
+        kind: str,
+        words: str,
+        story: list[_Span],
+        back: list[int],
+        firsts: list[int],
+        lasts: dict[int, int],
+    ) -> Row:
+        end = lasts[firsts[-1]]
+        well = story[end].end if story[end].ended_by == "healthy" else back[end]
+        told = [row for n in firsts for row in (story[n].from_row, story[lasts[n]].to_row)]
+        return self._row(kind, story[end], words, story[firsts[0]].begin, well, told, len(firsts))
 
     def of_engine(self) -> list[Row]:
         """Gaps, restarts of the engine, pulls that failed."""
@@ -251,6 +258,18 @@ class _Teller:
             "evidence": [self.labels[row] for row in sorted({row for row in rows if row >= 0})],
             "id": self.ids[span.code],
         }
+
+
+def _episodes(story: list[_Span]) -> list[tuple[int, int]]:
+    """First and last span of each time of bad health; a pause does not interrupt it."""
+    episodes: list[tuple[int, int]] = []
+    for n, span in enumerate(story):
+        if span.what == "unhealthy":
+            if n and story[n - 1].what == "paused" and episodes and episodes[-1][1] == n - 2:
+                episodes[-1] = (episodes[-1][0], n)
+            else:
+                episodes.append((n, n))
+    return episodes
 
 
 def _records(events: pd.DataFrame, chosen: pd.Series) -> list[tuple[Any, Row]]:

@@ -24,7 +24,7 @@ __all__ = ["RESTARTS_WITHIN", "gaps_of", "spans"]
 
 RESTARTS_WITHIN = 65 * SECOND  # the restart policy waits a minute at most
 NEAR = 12 * SECOND  # between a signal and its effect: `docker stop` waits ten seconds
-AROUND = 20 * SECOND, 30 * SECOND  # an engine that stops or starts ends containers this near
+AROUND = 15 * SECOND, 5 * SECOND  # an engine that stops or starts ends containers this near
 NAMES = np.array([state.name.lower() for state in State], dtype=object)
 _ENDS = {
     Act.PAUSE: "pause", Act.UNPAUSE: "unpause", Act.START: "start", Act.DESTROY: "destroy",

@@ -11,14 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opskit.plot.overview import heatmap, top
+    from opskit.plot.rates import calendar, event_rate
     from opskit.plot.space import disk_usage
+    from opskit.plot.spans import timeline
     from opskit.plot.usage import stats
 
-__all__ = ["disk_usage", "heatmap", "stats", "timeline", "top"]
+__all__ = [
+    "calendar",
+    "disk_usage",
+    "event_rate",
+    "heatmap",
+    "stats",
+    "timeline",
+    "top",
+]
 
 # no module here is called as a function is: importing it would put it in the function's place
 _HOME = {
+    "calendar": "opskit.plot.rates",
     "disk_usage": "opskit.plot.space",
+    "event_rate": "opskit.plot.rates",
     "heatmap": "opskit.plot.overview",
     "stats": "opskit.plot.usage",
     "timeline": "opskit.plot.spans",

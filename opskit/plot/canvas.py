@@ -64,6 +64,8 @@ def time_axis(axes: Axes) -> None:
     dates: Any = matplotlib.dates
     locator = dates.AutoDateLocator(tz="UTC", minticks=3, maxticks=8)
     locator.intervald[dates.MICROSECONDLY] = [10**n for n in range(7)]
+    for unit in (dates.SECONDLY, dates.MINUTELY):  # else ten minutes have two ticks
+        locator.intervald[unit] = [1, 2, 5, 10, 15, 30]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz="UTC"))
 
