@@ -107,6 +107,7 @@ def test_each_layer_has_a_bar_in_a_terminal(monkeypatch):
 
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr(progress, "DELAY", 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         follow(Told(*PULL), "POST /images/create")
@@ -125,8 +126,7 @@ def test_nothing_is_shown_where_nobody_watches(monkeypatch, capsys):
 
 
 def test_a_build_that_writes_like_a_builder():
-    steps = Steps()
-    hidden = progress.bar("build", show=False)
+    steps = Steps(show=False)
     for text in (
         "Step 1/2 : FROM box\n",
         " ---> 0123456789ab\n",
@@ -139,7 +139,7 @@ def test_a_build_that_writes_like_a_builder():
         "Successfully built ba9876543210\n",
         "Successfully tagged box:1\n",
     ):
-        steps.take({"stream": text}, hidden)
+        steps.take({"stream": text})
     frame = steps.frame()
     assert list(frame.columns) == [column.name for column in STEP_COLUMNS]
     assert frame["image_id"].tolist() == ["0123456789ab", "ba9876543210"]

@@ -119,7 +119,7 @@ def _all(call: Call, found: Sequence[Target], action: str) -> list[dict[str, Any
     pool = ThreadPoolExecutor(max(1, min(WORKERS, len(found))), thread_name_prefix="opskit")
     try:
         waiting = {pool.submit(_run, call, target): n for n, target in enumerate(found)}
-        with bar(action, total=len(found), delay=1) as shown:
+        with bar(action, total=len(found)) as shown:
             for done in as_completed(waiting):
                 results[waiting[done]] = done.result()
                 shown.update()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from opskit.actions.context import context_entries
 from opskit.actions.credentials import registry_config_header
-from opskit.actions.progress import bar, measured, post_following
+from opskit.actions.progress import measured, post_following
 from opskit.actions.rows import image_rows
 from opskit.actions.steps import Steps
 from opskit.actions.tar import pack, pieces_of
@@ -129,19 +129,18 @@ class BuildCalls(RawEngine):
             headers["Content-Type"] = "application/x-tar"
         if encoding:
             headers["Content-Encoding"] = encoding
-        steps = Steps()
+        steps = Steps(progress)
         try:
-            with bar("build", show=progress, unit="step") as shown:
-                log = post_following(
-                    self,
-                    "/build",
-                    data=None if pieces is None else measured(pieces, "context", show=progress),
-                    headers=headers,
-                    show=progress,
-                    timeout=timeout,
-                    watch=lambda message: steps.take(message, shown),
-                    **query,
-                )
+            log = post_following(
+                self,
+                "/build",
+                data=None if pieces is None else measured(pieces, "context", show=progress),
+                headers=headers,
+                show=progress,
+                timeout=timeout,
+                watch=steps.take,
+                **query,
+            )
             if steps.built is None:
                 raise OperationFailed(
                     "POST /build: the engine ended the build without naming an image",
@@ -153,6 +152,8 @@ class BuildCalls(RawEngine):
         except OperationFailed as error:
             error.steps = steps.frame()
             raise
+        finally:
+            steps.close()
         made = transfer(image_rows(self, query["t"] or [steps.built]), log)
         return Build(made.images, made.log, made.digest, made.status, steps.frame())
 

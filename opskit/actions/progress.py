@@ -32,23 +32,27 @@ LOG_COLUMNS = (
 )
 """Columns of a progress log: a row for each layer and each thing that happened to it."""
 
+DELAY = 0.5  # seconds
 _ENDS = re.compile(r"complete|exists|^Pushed|^Mounted|^Loaded", re.IGNORECASE)
 
 
 def bar(title: str, *, show: bool = True, **options: Any) -> Any:
-    """A tqdm bar in a notebook or terminal; none where nobody watches (a file, a pipe)."""
+    """A tqdm bar in a notebook or terminal; none where nobody watches (a file, a pipe).
+
+    What is done in a moment shows none.
+    """
     from tqdm.auto import tqdm
 
     in_notebook = "notebook" in tqdm.__mro__[1].__module__
     hidden = True if not show else (False if in_notebook else None)
-    return tqdm(desc=title, disable=hidden, leave=False, **options)
+    return tqdm(desc=title, disable=hidden, leave=False, delay=DELAY, **options)
 
 
 def measured(
     pieces: Iterable[bytes], title: str, *, total: int | None = None, show: bool = True
 ) -> Iterator[bytes]:
     """The pieces as they are, their bytes counted on a bar."""
-    with bar(title, show=show, total=total, unit="B", unit_scale=True, delay=0.5) as shown:
+    with bar(title, show=show, total=total, unit="B", unit_scale=True) as shown:
         for piece in pieces:
             yield piece
             shown.update(len(piece))
@@ -119,17 +123,16 @@ class _Bars:
             return
         if total := detail.get("total"):
             title = f"{layer}: {status}"
-            shown = self.bars.get(layer)
-            if shown is None:
-                shown = bar(title, total=total, unit="B", unit_scale=True)
-                self.bars[layer] = shown
-            elif self.titles[layer] != title:
-                shown.reset(total)
-                shown.set_description(title)
-            self.titles[layer] = title
+            if self.titles.get(layer) != title:
+                if layer in self.bars:
+                    self.bars.pop(layer).close()
+                self.bars[layer] = bar(title, total=total, unit="B", unit_scale=True)
+                self.titles[layer] = title
+            shown = self.bars[layer]
             shown.update(max(0, detail.get("current", 0) - shown.n))
         elif layer in self.bars and _ENDS.search(status):
             self.bars.pop(layer).close()
+            del self.titles[layer]
 
     def close(self) -> None:
         for shown in self.bars.values():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from opskit.actions.progress import bar
 from opskit.frames.columns import Column, build
 
 if TYPE_CHECKING:
@@ -46,17 +47,25 @@ class _Step:
 class Steps:
     """The steps of one build; `take` gets each message of the stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, show: bool = True) -> None:
+        self.show = show
+        self.bar: Any = None
         self.steps: list[_Step] = []
         self.total: int | None = None
         self.built: str | None = None
 
-    def take(self, message: Mapping[str, Any], bar: Any) -> None:
+    def take(self, message: Mapping[str, Any]) -> None:
         """Note what a message tells, and move the bar."""
         self._note(message)
-        if bar.total != self.total:
-            bar.reset(self.total)
-        bar.update(max(0, len(self.steps) - 1 - bar.n))
+        if self.bar is None and self.total:
+            self.bar = bar("build", show=self.show, total=self.total, unit="step")
+        if self.bar is not None:
+            self.bar.update(max(0, len(self.steps) - 1 - self.bar.n))
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.close()
 
     def _note(self, message: Mapping[str, Any]) -> None:
         if identity := (message.get("aux") or {}).get("ID"):
