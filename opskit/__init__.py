@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from opskit.collect.reader import read_collected
     from opskit.compose import compose_projects
     from opskit.engine import Engine, connect
+    from opskit.events.explain import explain
     from opskit.events.files import read_events
     from opskit.events.incidents import incidents
     from opskit.events.timeline import timeline
@@ -28,6 +29,7 @@ _HOME = {
     "compose_projects": "opskit.compose",
     "connect": "opskit.engine",
     "doctor": "opskit.checks.doctor",
+    "explain": "opskit.events.explain",
     "fleet": "opskit.fleets",
     "frame": "opskit.frames.sdk",
     "incidents": "opskit.events.incidents",
@@ -47,6 +49,7 @@ __all__ = [
     "connect",
     "doctor",
     "errors",
+    "explain",
     "fleet",
     "frame",
     "incidents",

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opskit.plot.explained import log_rate
     from opskit.plot.overview import heatmap, top
     from opskit.plot.rates import calendar, event_rate
     from opskit.plot.space import disk_usage
@@ -21,6 +22,7 @@ __all__ = [
     "disk_usage",
     "event_rate",
     "heatmap",
+    "log_rate",
     "stats",
     "timeline",
     "top",
@@ -32,6 +34,7 @@ _HOME = {
     "disk_usage": "opskit.plot.space",
     "event_rate": "opskit.plot.rates",
     "heatmap": "opskit.plot.overview",
+    "log_rate": "opskit.plot.explained",
     "stats": "opskit.plot.usage",
     "timeline": "opskit.plot.spans",
     "top": "opskit.plot.overview",
