@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser: every notebook runs, every panel does to the engine what it says."""
+"""JupyterLab in a real browser: every notebook runs, every panel does what it says."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from opskit.engine import Engine
     from opskit.widgets.panel import Panel
 
-__all__ = ["cassette", "containers", "explorer", "logs", "stats"]
+__all__ = ["cassette", "containers", "events", "explorer", "logs", "stats"]
 
 
 def cassette(path: str | os.PathLike[str]) -> Panel:
@@ -61,6 +61,27 @@ def containers(engine: Engine, **options: Any) -> Panel:
     from opskit.widgets.containers_panel import Containers
 
     return Containers(engine, **options)
+
+
+def events(engine: Engine, **options: Any) -> Panel:
+    """Events as they happen: a feed to filter and pause, and the timeline of the window.
+
+    Parameters
+    ----------
+    engine : Engine
+    window : str
+        How far back feed and timeline reach: ``"1m"``, ``"5m"``, ``"15m"``, ``"1h"``.
+    live : bool
+        Begin at once. ``.refresh()`` reads what the engine remembers, once.
+
+    Returns
+    -------
+    Panel
+        ``.frame`` is the shown events, as `Engine.events` gives them.
+    """
+    from opskit.widgets.events_panel import Events
+
+    return Events(engine, **options)
 
 
 def explorer(engine: Engine, **options: Any) -> Panel:

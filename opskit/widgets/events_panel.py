@@ -1,0 +1,192 @@
+"""Events as they happen: a feed to filter and pause, and the timeline of the window."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as W
+import pandas as pd
+
+import opskit
+from opskit import plot
+from opskit.engine import Engine
+from opskit.events.watch import Watch
+from opskit.frames.events import rows_frame
+from opskit.widgets.panel import Panel
+from opskit.widgets.picture import img, png
+
+__all__ = ["Events"]
+
+WINDOWS = ("1m", "5m", "15m", "1h")
+TYPES = ("all", "container", "image", "network", "volume", "plugin", "daemon")
+LINES = 200
+KEPT = 20_000
+PICTURE_SECONDS = 2.0
+SEARCHED = ("type", "action", "detail", "name", "image")
+LOUD = ("die", "oom", "kill", "gap")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is painted: whether there is news, and the picture of the window if it was drawn."""
+
+    news: bool
+    picture: bytes | None
+
+
+class Events(Panel):
+    """See `opskit.widgets.events`."""
+
+    def __init__(self, engine: Engine, *, window: str = "5m", live: bool = True) -> None:
+        self._engine = engine
+        self._rows: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._lock = threading.Lock()
+        self._watching: Watch | None = None
+        self._count = self._painted_count = self._drawn_count = 0
+        self._type = W.Dropdown(description="Type", options=TYPES)
+        self._search = W.Text(description="Filter", placeholder="action, name, image …")
+        self._probes = W.Checkbox(value=False, description="healthcheck execs", indent=False)
+        self._window = W.Dropdown(
+            description="Window", options=list(dict.fromkeys((*WINDOWS, window))), value=window
+        )
+        self._pause = W.ToggleButton(description="Pause", tooltip="keep watching, stop scrolling")
+        self._image = W.Image(format="png", layout=W.Layout(max_width="100%"))
+        self._feed = W.HTML()
+        for name in ("type", "search", "probes", "window", "pause", "image", "feed"):
+            getattr(self, f"_{name}").add_class(f"opskit-{name}")
+        choosers = W.HBox(
+            [self._type, self._search, self._window, self._probes, self._pause],
+            layout=W.Layout(flex_flow="row wrap"),
+        )
+        super().__init__(engine.address, [choosers, self._image, self._feed], interval=0.25)
+        for name in ("type", "search", "probes", "window"):
+            widget = getattr(self, f"_{name}")
+            self.remember(name, widget)
+            widget.observe(lambda _: self._show(), "value")
+        self._window.observe(self._rewatch, "value")
+        self._pause.observe(lambda _: self._show(), "value")
+        if live and "live" not in self._former:
+            self.start()
+
+    def _rewatch(self, _: Any) -> None:
+        self._drawn_count = -1
+        self.release()
+
+    def read(self) -> Reading:
+        if not self.live:
+            frame = self._engine.events(since=self._window.value)
+            with self._lock:
+                self._rows.clear()
+                self._rows.extend(_records(frame))
+                self._count += 1
+            return Reading(True, self._draw())
+        if self._watching is None:
+            self._watch()
+        with self._lock:
+            news = self._count != self._painted_count
+            self._painted_count = self._count
+        return Reading(news, self._draw() if self._draw_is_due() else None)
+
+    def _watch(self) -> None:
+        watch = self._engine.watch(since=self._window.value)
+        self._watching = watch
+        with self._lock:
+            self._rows.clear()
+            self._count += 1
+
+        def drain() -> None:
+            try:
+                for row in watch:
+                    with self._lock:
+                        self._rows.append(dict(row))
+                        self._count += 1
+            except Exception as error:
+                self._later(self.tell, error)
+
+        threading.Thread(target=drain, name="opskit-feed", daemon=True).start()
+
+    def _draw_is_due(self) -> bool:
+        now = pd.Timestamp.now(tz="UTC")
+        last = getattr(self, "_drawn_at", None)
+        late = last is None or (now - last).total_seconds() >= PICTURE_SECONDS
+        return late and (self._count != self._drawn_count)
+
+    def _draw(self) -> bytes:
+        self._drawn_at, self._drawn_count = pd.Timestamp.now(tz="UTC"), self._count
+        return png(plot.timeline(opskit.timeline(self.frame)))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The events of the window, filtered as chosen, with the columns of `Engine.events`."""
+        with self._lock:
+            rows = [row for row in self._rows if row.get("type") not in ("gap", "reconcile")]
+        frame = rows_frame(rows)
+        if not len(frame):
+            return frame
+        begin = pd.Timestamp.now(tz="UTC") - pd.Timedelta(self._window.value)
+        frame = frame[frame["time"] >= begin]
+        return frame.loc[[self._wanted(row) for row in _records(frame)]]
+
+    def _wanted(self, row: dict[str, Any]) -> bool:
+        if row.get("type") == "gap":
+            return True
+        if self._type.value not in ("all", row["type"]):
+            return False
+        if not self._probes.value and row.get("healthcheck") is True:
+            return False
+        text = " ".join(str(row.get(key, "")) for key in SEARCHED)
+        return all(word in text.lower() for word in self._search.value.lower().split())
+
+    def paint(self, data: Reading) -> None:
+        if data.picture is not None:
+            self._image.value = data.picture
+        if data.news and not self._pause.value:
+            self._show()
+
+    def _show(self) -> None:
+        self._feed.value = self._lines()
+
+    def _lines(self) -> str:
+        with self._lock:
+            rows = list(self._rows)
+        wanted = [row for row in rows if self._wanted(row)][-LINES:]
+        body = "".join(map(_line, reversed(wanted)))
+        style = "max-height: 24em; overflow: auto; font-family: monospace"
+        return f"<div style='{style}' role='log' tabindex='0'>{body or '(no events)'}</div>"
+
+    def table(self) -> str:
+        return img(self._image.value, "timeline of the window") + self._lines()
+
+    def release(self) -> None:
+        watch, self._watching = self._watching, None
+        if watch is not None:
+            watch.close()
+
+    def __repr__(self) -> str:
+        return f"<Events of {self._engine.address}: {len(self.frame)}>"
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _line(row: dict[str, Any]) -> str:
+    if row.get("type") == "gap":
+        text = f"gap: events may be missing until here ({row.get('reason', '')})"
+        clock, action = "", "gap"
+    else:
+        clock = row["time"].strftime("%H:%M:%S.%f")[:-3]
+        action = str(row["action"])
+        parts = (row["type"], action, row.get("detail"), row.get("name"), _code(row))
+        text = " ".join(str(part) for part in parts if isinstance(part, str) and part)
+    colour = "var(--jp-error-color1, #b00020)" if action in LOUD else "inherit"
+    return f"<div style='color: {colour}'><time>{clock}</time> {html.escape(text)}</div>"
+
+
+def _code(row: dict[str, Any]) -> str:
+    code = row.get("exit_code")
+    return "" if code is None or pd.isna(code) else f"exit code {code}"
