@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opskit.cassette.canonical import form
 from opskit.cassette.journal import Journal
 from opskit.cassette.literals import Frames, Literals, Tail
 from opskit.cassette.model import Body, End, Framing, Piece, Request, Response
@@ -233,6 +234,24 @@ def test_masking_keeps_the_length_and_valid_json() -> None:
     assert len(masked) == len(body.encode())
     assert json.loads(masked)["x"] == "y"
     assert set(json.loads(masked)["password"]) == {"*"}
+
+
+def test_masks_tell_secrets_apart_and_nothing_else() -> None:
+    def masked(redactor: Redactor, token: str) -> str:
+        body = json.dumps({"token": token, "JoinTokens": {"Worker": f"SWMTKN-1-{token}"}}).encode()
+        return redactor.body("/x", Body(body)).data.decode()  # type: ignore[union-attr]
+
+    one, other = Redactor(), Redactor()
+    assert masked(one, "a" * 20) == masked(one, "a" * 20)
+    assert masked(one, "a" * 20) != masked(one, "b" * 20)
+    assert masked(one, "a" * 20) != masked(other, "a" * 20)
+    assert masked(one, "a" * 11) == masked(one, "b" * 11)
+    forms = {
+        form("POST", "/x", Body(masked(which, token).encode())).key()
+        for which in (one, other)
+        for token in ("a" * 20, "b" * 20, "c" * 11)
+    }
+    assert len(forms) == 1
 
 
 LITERAL = 'päss "word"<&>/+%7f'

@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+from opskit.cassette.mask import MASKED_BYTES
 from opskit.cassette.model import Body
 
 __all__ = ["Form", "form", "split_target"]
 
 _VERSION = re.compile(r"/v\d+(\.\d+)+(?=/|$)")
-_MASK = re.compile(r"\*{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Form:
             (self.method, self.version if strict_version else "", self.path, self.query, body),
             option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
         )
-        return raw if b"**" not in raw else re.sub(rb"\*{2,}", b"**", raw)
+        return MASKED_BYTES.sub(b"**", raw) if b"**" in raw else raw
 
 
 def split_target(target: str) -> tuple[str, str, str]:

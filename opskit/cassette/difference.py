@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from opskit.cassette.canonical import Form
+from opskit.cassette.mask import MASKED
 
 __all__ = ["Difference", "differences", "values_that_differ"]
 
 _NAMING = frozenset(("name", "repo", "t", "dockerfile", "comment"))
 """Parameters in which clients choose a name freely."""
-
-_MASK = re.compile(r"\*{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def _values(a: Any, b: Any, place: str, key: str) -> Iterator[Difference]:
             for i, (x, y) in enumerate(zip(a, b, strict=True)):
                 yield from _values(x, y, f"{place}[{i}]", key)
     elif isinstance(a, str) and isinstance(b, str):
-        if not _MASK.search(a) or not _covers(a, b):
+        if not MASKED.search(a) or not _covers(a, b):
             naming = key in _NAMING if place.startswith("query ") else place == "body Name"
             yield Difference(place, a, b, naming=naming or (key == "tag" and place == "query tag"))
     else:
@@ -126,7 +125,7 @@ def _members(a: dict[str, Any], b: dict[str, Any], place: str) -> Iterator[Diffe
 
 def _covers(masked: str, value: str) -> bool:
     """Whether a masked text could be this value."""
-    parts = [re.escape(part) for part in _MASK.split(masked)]
+    parts = [re.escape(part) for part in MASKED.split(masked)]
     return re.fullmatch(".+".join(parts), value, re.DOTALL) is not None
 
 

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 from urllib.parse import quote, unquote_plus
 
 from opskit.cassette.literals import Frames, Literals, Tail
+from opskit.cassette.mask import Mask, new_mask
 from opskit.cassette.model import Body, Headers, Request, Response
 from opskit.cassette.secrets import JsonFilter, mask_json, mask_text, telling
 
@@ -53,6 +54,7 @@ class Redactor:
         if isinstance(literals, (str, bytes)):
             literals = [literals]
         self.enabled = enabled
+        self._mask = new_mask()
         self._literals = Literals(literals)
 
     def __repr__(self) -> str:
@@ -81,7 +83,8 @@ class Redactor:
         """A filter for the bytes of one direction."""
         stages: list[Stream] = []
         if self.enabled and side == "engine":
-            stages.append(_Sniffing(response, payload=bool(_PAYLOADS.match(request.target))))
+            payload = bool(_PAYLOADS.match(request.target))
+            stages.append(_Sniffing(response, self._mask, payload=payload))
         if self._literals:
             stages.append(
                 _Multiplexed(self._literals) if side == "engine" else Tail(self._literals)
@@ -92,7 +95,9 @@ class Redactor:
         """A request's path and query as they may be written."""
         if self.enabled and "?" in target:
             path, _, query = target.partition("?")
-            target = path + "?" + "&".join(_parameter(part) for part in query.split("&"))
+            target = (
+                path + "?" + "&".join(_parameter(part, self._mask) for part in query.split("&"))
+            )
         return self._text(target)
 
     def body(self, target: str, body: Body) -> Body:
@@ -101,7 +106,7 @@ class Redactor:
             return body
         data = body.data
         if self.enabled:
-            data = mask_json(data, payload=bool(_PAYLOADS.match(target)))
+            data = mask_json(data, self._mask, payload=bool(_PAYLOADS.match(target)))
         return dataclasses.replace(body, data=self._literals.mask(data))
 
     def _headers(self, headers: Headers) -> Headers:
@@ -114,7 +119,7 @@ class Redactor:
                 return "REDACTED"
             if "authorization" in low:
                 return "REDACTED"
-            value = mask_text(value.encode("latin-1", "replace")).decode("latin-1")
+            value = mask_text(value.encode("latin-1", "replace"), self._mask).decode("latin-1")
         return self._text(value)
 
     def _text(self, text: str) -> str:
@@ -126,21 +131,27 @@ class Redactor:
             return self._literals.mask(text.encode()).decode(errors="replace")
 
 
-def _parameter(part: str) -> str:
+def _parameter(part: str, mask: Mask) -> str:
     """One ``name=value`` of a query, masked; as it was written when there is nothing to mask."""
     name, equals, value = part.partition("=")
     if not value:
         return part
     plain = unquote_plus(value).encode()
     if telling(unquote_plus(name)):
-        masked = b"*" * len(plain)
+        masked = mask(plain)
     elif plain[:1] in b"{[":
-        masked = mask_json(plain)
+        masked = mask_json(plain, mask)
     else:
-        masked = mask_json(b'"' + plain + b'"')[1:-1] if b'"' not in plain else mask_text(plain)
+        quoted = b'"' not in plain
+        masked = mask_json(b'"%b"' % plain, mask)[1:-1] if quoted else mask_text(plain, mask)
     if masked == plain:
         return part
     return name + equals + quote(masked, safe="*:/")
+
+
+def _base64_mask(secret: bytes) -> bytes:
+    """A payload that a client can still decode."""
+    return b"x" * len(secret)
 
 
 class _Chain:
@@ -164,13 +175,13 @@ class _Chain:
 class _Sniffing:
     """`JsonFilter` for what is JSON by its type or by its first byte; anything else passes."""
 
-    def __init__(self, response: Response | None, *, payload: bool) -> None:
+    def __init__(self, response: Response | None, mask: Mask, *, payload: bool) -> None:
         kind = ""
         if response is not None:
             kind = next((v for n, v in response.headers if n.lower() == "content-type"), "")
         self._known = "json" in kind
         self._other = any(word in kind for word in ("tar", "octet-stream", "docker"))
-        self._json = JsonFilter(payload=payload, fill=b"x")
+        self._json = JsonFilter(mask, payload=payload, fill=_base64_mask)
         self._first = True
 
     def feed(self, data: bytes) -> bytes:

@@ -7,11 +7,11 @@ sizes and frame headers stay true, and so does the way the engine wrote its JSON
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 
-__all__ = ["MASK", "JsonFilter", "mask_json", "mask_text", "telling"]
+from opskit.cassette.mask import Mask, stars
 
-MASK = b"*"
+__all__ = ["JsonFilter", "mask_json", "mask_text", "telling"]
 
 _WORDS = frozenset(
     (
@@ -63,49 +63,54 @@ def telling(name: str) -> bool:
     )
 
 
-def mask_text(data: bytes) -> bytes:
+def mask_text(data: bytes, mask: Mask = stars) -> bytes:
     """Mask what is a secret wherever it stands: URLs with a password, swarm tokens, NAME=value."""
     if not _hinted(data):
         return data
     out = bytearray(data)
     for pattern in (_URL, _URL_TOKEN, _SWARM, _PEM):
         for found in pattern.finditer(data):
-            _cover(out, *found.span(1))
+            _cover(out, data, *found.span(1), mask)
     for pattern in (_WITHIN, _SET):
         for found in pattern.finditer(data):
             start = found.start(1)
             escaped = data[start - 1 : start] == b"\\"  # the n of a \\n is not the name's
             name = found.group(1)[1 if escaped else 0 :].decode("ascii")
             if telling(name.lstrip("-")):
-                _cover(out, *found.span(2))
+                _cover(out, data, *found.span(2), mask)
     return bytes(out)
 
 
-def mask_json(data: bytes, *, payload: bool = False, fill: bytes = MASK) -> bytes:
+def mask_json(
+    data: bytes, mask: Mask = stars, *, payload: bool = False, fill: Mask | None = None
+) -> bytes:
     """Mask the values of telling keys and of ``NAME=value`` strings with a telling name.
 
     Parameters
     ----------
     data : bytes
         JSON, or a run of JSON texts; need not be valid.
+    mask : Mask
+        Makes what stands for a secret.
     payload : bool
         Whether ``Data`` is a secret too: it is in the swarm's secrets and configs.
-    fill : bytes
-        What stands for the bytes of a payload.
+    fill : Mask, optional
+        Makes what stands for such a payload.
     """
     if not (payload or _hinted(data)):
         return data
-    out = bytearray(mask_text(data))
+    out = bytearray(mask_text(data, mask))
     for found in _PAIR.finditer(data):
         if telling(found.group(1).decode("latin-1")):
-            _cover(out, *found.span(2))
+            _cover(out, data, *found.span(2), mask)
     for found in _WHOLE.finditer(data):
         if telling(found.group(1).decode("ascii").lstrip("-")):
-            _cover(out, *found.span(2))
+            _cover(out, data, *found.span(2), mask)
     if payload:
         for found in _PAYLOAD.finditer(data):
             start = found.start(1)
-            _cover(out, start, start + len(found.group(1).rstrip(b"=")), fill)
+            end = start + len(found.group(1).rstrip(b"="))
+            _cover(out, data, start, end, fill or mask)
     return bytes(out)
 
 
@@ -115,8 +120,8 @@ def _hinted(data: bytes) -> bool:
     return any(hint in low for hint in _HINTS) or (b"://" in low and b"@" in low)
 
 
-def _cover(out: bytearray, start: int, end: int, fill: bytes = MASK) -> None:
-    out[start:end] = fill * (end - start)
+def _cover(out: bytearray, data: bytes, start: int, end: int, mask: Mask) -> None:
+    out[start:end] = mask(data[start:end])
 
 
 class JsonFilter:
@@ -127,9 +132,10 @@ class JsonFilter:
 
     PATIENCE = 64 * 1024
 
-    def __init__(self, *, payload: bool = False, fill: bytes = MASK) -> None:
-        self._payload = payload
-        self._fill = fill
+    def __init__(
+        self, mask: Mask = stars, *, payload: bool = False, fill: Mask | None = None
+    ) -> None:
+        self._mask = partial(mask_json, mask=mask, payload=payload, fill=fill)
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -138,11 +144,11 @@ class JsonFilter:
         if not cut and len(held) > self.PATIENCE:
             cut = _last_comma(held)
         self._held = held[cut:]
-        return mask_json(held[:cut], payload=self._payload, fill=self._fill) if cut else b""
+        return self._mask(held[:cut]) if cut else b""
 
     def flush(self) -> bytes:
         held, self._held = self._held, b""
-        return mask_json(held, payload=self._payload, fill=self._fill)
+        return self._mask(held)
 
 
 _OUTSIDE = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|(,)', re.DOTALL)
