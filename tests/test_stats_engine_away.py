@@ -76,7 +76,7 @@ def test_a_snapshot_of_an_engine_that_dies_is_an_error(
     private: PrivateEngine, engine: Engine
 ) -> None:
     threading.Timer(0.5, private.kill).start()
-    with pytest.raises(EngineLost, match="did it stop or restart"):
+    with pytest.raises((EngineLost, EngineNotFound)):  # in mid stream, or between two questions
         engine.stats(interval="3s")
 
 
