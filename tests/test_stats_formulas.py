@@ -92,8 +92,9 @@ def test_a_stopped_container_is_a_row_of_missing_values_that_says_why() -> None:
     assert row.drop(["name", "id", "note"]).isna().all()
 
 
-def test_a_container_on_the_hosts_network_has_no_network_figures() -> None:
-    series = frame(objects(engine("docker-26.1.5-cgroup1"), "hostnet"))
+@pytest.mark.parametrize("name", ["docker-26.1.5-cgroup1", "podman-4.3.1-cgroup1"])
+def test_a_container_on_the_hosts_network_has_no_network_figures(name: str) -> None:
+    series = frame(objects(engine(name), "hostnet"))
     assert series.network_rx_bytes.isna().all()
     assert series.network_tx_bytes_per_second.isna().all()
     assert series.memory_bytes.notna().all()

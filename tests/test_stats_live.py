@@ -32,12 +32,12 @@ def run(emptied_engine: PrivateEngine) -> Callable[..., str]:
 
 
 @pytest.fixture
-def at_once(engine: Engine) -> bool:
-    return int(engine.engine_version.split(".")[0]) >= 23
+def at_once(engine: Engine, emptied_engine: PrivateEngine) -> bool:
+    return emptied_engine.kind == "podman" or int(engine.engine_version.split(".")[0]) >= 23
 
 
 def test_a_container_at_its_quota_and_one_that_holds_memory(
-    engine: Engine, run: Callable[..., str]
+    engine: Engine, run: Callable[..., str], emptied_engine: PrivateEngine
 ) -> None:
     run(BURN, "burner", NanoCpus=250_000_000)
     run(HOLD, "holder", Memory=96 * MIB, ShmSize=64 * MIB)
@@ -45,18 +45,19 @@ def test_a_container_at_its_quota_and_one_that_holds_memory(
     time.sleep(1)
     stats = engine.stats(interval="1s").set_index("name")
     assert list(stats.index) == ["burner", "holder", "idle"]
-    burner, holder, idle = stats.loc["burner"], stats.loc["holder"], stats.loc["idle"]
+    burner, holder, idle = (stats.loc[name] for name in stats.index)
     assert 1 < burner.cpu_percent_wall < 33  # a busy machine may give it less than its quota
-    assert burner.cpu_percent == pytest.approx(burner.cpu_percent_wall, abs=3)
     assert burner.cpu_percent_quota == pytest.approx(burner.cpu_percent_wall * 4)
     assert burner.cpu_limit == 0.25
-    assert burner.throttled_percent > 0
+    if emptied_engine.kind != "podman":  # whose host counter has holes, and which counts no periods
+        assert burner.cpu_percent == pytest.approx(burner.cpu_percent_wall, abs=3)
+        assert burner.throttled_percent > 0
+        assert idle.note == "on the host's network"
     assert holder.memory_bytes == pytest.approx(40 * MIB, abs=MIB)
     assert holder.memory_limit_bytes == 96 * MIB
     assert holder.memory_percent == pytest.approx(holder.memory_bytes / (96 * MIB) * 100)
     assert idle.cpu_percent < 1
     assert pd.isna(idle.network_rx_bytes)
-    assert idle.note == "on the host's network"
     assert stats.pids.eq(1).all()
 
 
@@ -98,7 +99,7 @@ def test_a_paused_container_shows_what_it_holds(
 ) -> None:
     id_ = run("sleep 1000", "frozen")
     emptied_engine.api("POST", f"/containers/{id_}/pause")
-    (row,) = engine.stats().itertuples()
+    (row,) = engine.stats("frozen").itertuples()  # Podman lists it only when all are asked for
     assert row.note == "paused"
     assert row.memory_bytes > 0
     assert row.cpu_percent == 0

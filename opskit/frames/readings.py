@@ -206,15 +206,17 @@ def block_bytes(entries: Any, none: int = UNKNOWN) -> tuple[int, int]:
 def network_bytes(networks: Any) -> tuple[int, int]:
     """Bytes received and sent, summed over all interfaces; `UNKNOWN` without any.
 
-    A container on the host's network or on none has no interfaces of its own.
+    A container on the host's network or on none has no interfaces of its own; Podman 4 then makes
+    up one called ``network`` that never sent a byte.
 
     Source: docker/cli, ``calculateNetwork`` in cli/command/container/stats_helpers.go.
     """
     if not networks:
         return UNKNOWN, UNKNOWN
-    rx = [_whole(each.get("rx_bytes")) for each in networks.values()]
-    tx = [_whole(each.get("tx_bytes")) for each in networks.values()]
-    return _total(rx), _total(tx)
+    rx = _total([_whole(each.get("rx_bytes")) for each in networks.values()])
+    tx = _total([_whole(each.get("tx_bytes")) for each in networks.values()])
+    made_up = rx == tx == 0 and "network" in networks
+    return (UNKNOWN, UNKNOWN) if made_up else (rx, tx)
 
 
 def _is_windows(stats: Mapping[str, Any]) -> bool:

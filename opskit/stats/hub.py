@@ -38,6 +38,7 @@ class Channel:
     parser: ResponseParser = field(default_factory=ResponseParser)
     rest: bytes = b""
     asked: int = 0  # requests whose answers have not ended
+    told: bool = False  # the answer under way has brought a line
 
     @property
     def closed(self) -> bool:
@@ -53,6 +54,7 @@ class Heard:
     lines: list[bytes]
     status: int = 200
     answered: bool = False
+    empty: bool = False  # the answer that ended brought nothing at all
     lost: EngineError | None = None
 
 
@@ -128,12 +130,15 @@ class Hub:
         while parser.replies:
             reply = parser.replies.popleft()
             channel.asked -= 1
-            text, channel.rest = channel.rest + reply.body, b""
-            yield Heard(channel, text.splitlines(), reply.status, answered=True)
+            lines = (channel.rest + reply.body).splitlines()
+            empty = not lines and not channel.told
+            channel.rest, channel.told = b"", False
+            yield Heard(channel, lines, reply.status, answered=True, empty=empty)
         if parser.chunks:
             *lines, channel.rest = (channel.rest + b"".join(parser.chunks)).split(b"\n")
             parser.chunks.clear()
             if lines:
+                channel.told = True
                 yield Heard(channel, lines, parser.reply.status)
         if not ended:
             return

@@ -41,7 +41,7 @@ class Taken:
         self.settled = False
         self._gap, self._since, self._first = gap, 0.0, NO_TIME
 
-    def add(self, heard: Heard, wanted: int = 2) -> None:
+    def add(self, heard: Heard, wanted: int = 2, *, stream: bool = False) -> None:
         """Take in what its channel brought; it is settled with `wanted` readings."""
         for line in heard.lines:
             answer = orjson.loads(line)
@@ -50,7 +50,7 @@ class Taken:
                 self.settled = True
                 continue
             self._add(reading(answer), wanted)
-        if heard.answered and not heard.lines and not self.settled:
+        if (heard.answered if stream else heard.empty) and not self.settled:
             self.note, self.settled = "removed", True  # its stream just ends
 
     def _add(self, read: Reading, wanted: int) -> None:
@@ -188,7 +188,7 @@ class _Sweep:
                     for channel in channels:
                         self._hub.drop(channel)
                     return True
-            elif self._take(heard, wanted):
+            elif self._take(heard, wanted, stream=True):
                 self._hub.drop(heard.channel)
             if not self._unsettled:
                 break
@@ -210,14 +210,14 @@ class _Sweep:
             if time.monotonic() >= self._deadline:
                 break
 
-    def _take(self, heard: Heard, wanted: int = 2) -> bool:
+    def _take(self, heard: Heard, wanted: int = 2, *, stream: bool = False) -> bool:
         if heard.lost:
             raise heard.lost
         each = self._taken[heard.channel.key]
         if each.settled:
             return True
         unread = not each.count
-        each.add(heard, wanted)
+        each.add(heard, wanted, stream=stream)
         self._unsettled -= each.settled
         if unread and (each.count or each.settled):
             self._unread -= 1
