@@ -43,6 +43,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--expose", is_flag=True, help="Allow --listen on an address that other machines can reach."
 )
+@click.option(
+    "--tls",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Speak TLS with the clients of --listen tcp://…, and ask each for a certificate: "
+    "ca.pem, server-cert.pem and server-key.pem in DIR, as 'opskit tls init' makes them.",
+)
 @click.pass_context
 def guard(
     ctx: click.Context,
@@ -53,6 +60,7 @@ def guard(
     listen: str | None,
     upstream: str | None,
     expose: bool,
+    tls: Path | None,
 ) -> None:
     """Let only some calls through to an engine; answer 403 to the others.
 
@@ -68,12 +76,15 @@ def guard(
     policy = _policy(allow, read_only, forbid, file)
     if not listen:
         raise click.UsageError("say where clients find the guard: --listen unix:///path/to.sock")
+    if tls and not listen.startswith("tcp://"):
+        raise click.UsageError("--tls goes with --listen tcp://host:port")
     with signals_held():
-        running = open_guard(policy, upstream=upstream, listen_at=listen, anywhere=expose)
+        running = open_guard(policy, upstream=upstream, listen_at=listen, anywhere=expose, tls=tls)
         try:
             count = len(allowed_endpoints(policy))
             click.echo(f"opskit: {count} endpoints allowed, at {running.address}", err=True)
-            click.echo(f"  export DOCKER_HOST={running.address}", err=True)
+            secure = " DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=…" if tls else ""
+            click.echo(f"  export DOCKER_HOST={running.address}{secure}", err=True)
             click.echo("Ctrl-C or SIGTERM ends it.", err=True)
             for risk in risks(policy):
                 click.echo(f"opskit: note: {risk}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from opskit.address import Address, resolve
@@ -12,6 +13,7 @@ from opskit.guard.service import Guard
 from opskit.wire.forward import Forwarder
 from opskit.wire.listen import listen
 from opskit.wire.relay import Relay
+from opskit.wire.secure import server_context
 from opskit.wire.upstream import dialler
 
 __all__ = ["Guarding", "guarding", "open_guard"]
@@ -55,14 +57,17 @@ def open_guard(
     upstream: str | Address | None = None,
     listen_at: str | None = None,
     anywhere: bool = False,
+    tls: str | os.PathLike[str] | None = None,
 ) -> Guarding:
     """Guard an engine until ``close()``; parameters as for `guarding`."""
+    context = None if tls is None else server_context(tls)
     address = resolve(upstream)
     dial = dialler(address)
     base = address.path if address.scheme == "tcp" else ""
     sockets = (address.path,) if address.scheme == "unix" else ()
     guard = Guard(Forwarder(dial, base), policy, Lookup(dial, base), sockets=sockets)
-    return Guarding(Relay(guard, listen(listen_at, anywhere=anywhere)), guard)
+    listener = listen(listen_at, anywhere=anywhere or tls is not None)
+    return Guarding(Relay(guard, listener, tls=context), guard)
 
 
 @contextlib.contextmanager
@@ -72,6 +77,7 @@ def guarding(
     upstream: str | Address | None = None,
     listen_at: str | None = None,
     anywhere: bool = False,
+    tls: str | os.PathLike[str] | None = None,
 ) -> Iterator[Guarding]:
     """Guard an engine inside the ``with`` block.
 
@@ -84,9 +90,11 @@ def guarding(
     listen_at : str, optional
         ``unix:///path`` or ``tcp://127.0.0.1:port``; by default a socket in a new private folder.
     anywhere : bool
-        Allow to listen where other machines can connect.
+        Allow to listen where other machines can connect, without TLS.
+    tls : path, optional
+        Folder with ca.pem, server-cert.pem and server-key.pem: clients need a certificate.
     """
-    guard = open_guard(policy, upstream=upstream, listen_at=listen_at, anywhere=anywhere)
+    guard = open_guard(policy, upstream=upstream, listen_at=listen_at, anywhere=anywhere, tls=tls)
     try:
         yield guard
     finally:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +21,7 @@ from opskit.wire.call import BODY_TIMEOUT, Call, Client, ClientGone, Service, re
 from opskit.wire.duplex import Duplex
 from opskit.wire.http1 import Malformed, RequestHead, find_head, parse_request
 from opskit.wire.listen import Listener
+from opskit.wire.secure import SecureDuplex
 
 __all__ = ["Relay"]
 
@@ -49,6 +52,10 @@ class Relay:
         Seconds a client has for the head of a request, from its first byte on.
     body_timeout : float
         Seconds without a byte of a body that must be complete before the call can go on.
+    tls : ssl.SSLContext, optional
+        Speak TLS with the clients.
+    turned_away : callable, optional
+        Told of clients that never came to a call: the status (0 without an answer) and why.
     """
 
     def __init__(
@@ -58,12 +65,16 @@ class Relay:
         *,
         head_timeout: float = HEAD_TIMEOUT,
         body_timeout: float = BODY_TIMEOUT,
+        tls: ssl.SSLContext | None = None,
+        turned_away: Callable[[Client, int, str], None] | None = None,
     ) -> None:
         self.service = service
         self.address = listener.address
         self._listener = listener
         self._head_timeout = head_timeout
         self._body_timeout = body_timeout
+        self._tls = tls
+        self._turned_away = turned_away
         self._clients: set[asyncio.Task[None]] = set()
         self._count = 0
         self._loop: asyncio.AbstractEventLoop
@@ -108,7 +119,7 @@ class Relay:
         self._stop = asyncio.Event()
         sock = self._listener.socket
         create = self._loop.create_unix_server if self._listener.unix else self._loop.create_server
-        server = await create(lambda: Duplex(self._accept), sock=sock)
+        server = await create(self._connection, sock=sock)
         self._ready.set()
         await self._stop.wait()
         server.close()
@@ -116,6 +127,11 @@ class Relay:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _connection(self) -> Duplex:
+        if self._tls is None:
+            return Duplex(self._accept)
+        return SecureDuplex(self._tls, None, self._accept)
 
     def _accept(self, duplex: Duplex) -> None:
         self._count += 1
@@ -127,8 +143,10 @@ class Relay:
     async def _attend(self, client: Client) -> None:
         duplex = client.duplex
         try:
+            if isinstance(duplex, SecureDuplex) and not await self._secured(client, duplex):
+                return
             while True:
-                head = await self._head(duplex)
+                head = await self._head(client)
                 if head is None or not await self._serve(Call(head, client)):
                     break
             await self._linger(duplex)
@@ -143,7 +161,27 @@ class Relay:
             duplex.close()
             await self.service.release(client)
 
-    async def _head(self, duplex: Duplex) -> RequestHead | None:
+    async def _secured(self, client: Client, duplex: SecureDuplex) -> bool:
+        """Whether the client and this side have agreed on TLS."""
+        try:
+            async with asyncio.timeout(self._head_timeout):
+                await duplex.handshake()
+            return True
+        except (ssl.SSLError, ConnectionError, TimeoutError) as error:
+            if self._turned_away is not None:
+                why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or error
+                self._turned_away(client, 0, f"no TLS: {why}")
+            return False
+
+    async def _head(self, client: Client) -> RequestHead | None:
+        try:
+            return await self._read_head(client.duplex)
+        except Malformed as error:
+            if self._turned_away is not None:
+                self._turned_away(client, error.status, str(error))
+            raise
+
+    async def _read_head(self, duplex: Duplex) -> RequestHead | None:
         looked = 0
         while duplex.data or await duplex.fill():
             if duplex.data[0] not in b"\r\n":
@@ -179,7 +217,8 @@ class Relay:
         except (ConnectionError, ClientGone):
             end = End.CLIENT_LEFT
             raise
-        except Malformed:
+        except Malformed as error:
+            call.notes["error"] = str(error)
             if call.answered:
                 call.client.duplex.abort()
                 return False

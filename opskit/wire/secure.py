@@ -8,29 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
+from collections.abc import Callable
+from typing import Any
 
+from opskit.errors import AddressError, TLSError
 from opskit.wire.duplex import Duplex
 
-__all__ = ["SecureDuplex"]
+__all__ = ["SecureDuplex", "server_context"]
 
 _READ = 256 * 1024
 
 
 class SecureDuplex(Duplex):
-    """A connection whose bytes are encrypted on their way; `handshake` comes first."""
+    """A connection whose bytes are encrypted on their way; `handshake` comes first.
 
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
-        super().__init__()
+    ``host`` is the name that the other side's certificate must be for; None on a server's side.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        host: str | None,
+        connected: Callable[[Duplex], None] | None = None,
+    ) -> None:
+        super().__init__(connected)
         self._received = ssl.MemoryBIO()
         self._to_send = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._received, self._to_send, server_hostname=host)
+        self._tls = context.wrap_bio(
+            self._received, self._to_send, server_side=host is None, server_hostname=host
+        )
         self._shaken: asyncio.Future[None] = self._loop.create_future()
 
     async def handshake(self) -> None:
         """Agree on keys; raises `ssl.SSLError` or `ConnectionError`."""
         self._shake()
-        await self._shaken
+        await asyncio.shield(self._shaken)
+
+    @property
+    def certificate(self) -> Any:
+        """The other side's certificate, as `ssl.SSLSocket.getpeercert` gives it."""
+        return self._tls.getpeercert()
 
     def data_received(self, data: bytes) -> None:
         self._received.write(data)
@@ -93,3 +112,39 @@ class SecureDuplex(Duplex):
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
             self._flush()
+
+    def close(self) -> None:
+        self.half_close()  # else what was sent could be taken for cut off
+        super().close()
+
+
+def server_context(folder: str | os.PathLike[str]) -> ssl.SSLContext:
+    """TLS for a server with the files of a folder; only clients with a certificate get in.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ca.pem, which the clients' certificates must be from, server-cert.pem and
+        server-key.pem, as ``opskit tls init`` makes them.
+
+    Raises
+    ------
+    AddressError, TLSError
+        A file is missing, or cannot be used.
+    """
+    names = ("ca.pem", "server-cert.pem", "server-key.pem")
+    ca, certificate, key = files = [os.path.join(folder, name) for name in names]
+    for file in files:
+        if not os.path.isfile(file):
+            raise AddressError(f"{file} does not exist", "opskit tls init makes such a folder")
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        context.load_verify_locations(ca)
+    except (ssl.SSLError, OSError) as error:
+        raise TLSError(
+            f"the certificates in {os.fspath(folder)} cannot be used: {error}",
+            "they must be PEM files, and server-key.pem the key of server-cert.pem",
+        ) from error
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
