@@ -21,6 +21,7 @@
   * CredentialsError ........ docker's config file or credential helper gives no credentials
   * ReadOnlyEngine .......... the engine was connected with ``read_only=True``
   * PolicyError ............. a guard's policy that cannot be read or does not make sense
+  * AuditError .............. an audit log cannot be written or read
   * CassetteError ........... a cassette cannot be read or written
     * CassetteFormatError ... its content is damaged, of another version, or not a cassette
     * CassetteBusy .......... somebody else is recording to it
@@ -33,6 +34,7 @@ from typing import Any
 __all__ = [
     "APIError",
     "AddressError",
+    "AuditError",
     "BadResponse",
     "CassetteBusy",
     "CassetteError",
@@ -199,6 +201,10 @@ class ReadOnlyEngine(OpskitError):
 
 class PolicyError(OpskitError):
     """A guard's policy that cannot be read, or in which something is not understood."""
+
+
+class AuditError(OpskitError):
+    """An audit log cannot be written or read."""
 
 
 class CassetteError(OpskitError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from opskit.audit.options import Auditing, audit_options
 from opskit.errors import PolicyError
 from opskit.guard.creation import FORBIDDABLE
 from opskit.guard.policyfile import read_policy
@@ -50,6 +51,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Speak TLS with the clients of --listen tcp://…, and ask each for a certificate: "
     "ca.pem, server-cert.pem and server-key.pem in DIR, as 'opskit tls init' makes them.",
 )
+@audit_options
 @click.pass_context
 def guard(
     ctx: click.Context,
@@ -61,6 +63,7 @@ def guard(
     upstream: str | None,
     expose: bool,
     tls: Path | None,
+    audit: Auditing | None,
 ) -> None:
     """Let only some calls through to an engine; answer 403 to the others.
 

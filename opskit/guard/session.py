@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from opskit.address import Address, resolve
+from opskit.audit.options import Auditing
+from opskit.audit.service import Audited
 from opskit.guard.lookup import Lookup
 from opskit.guard.rules import Policy
 from opskit.guard.service import Guard
@@ -30,10 +33,11 @@ class Guarding:
         What is allowed.
     """
 
-    def __init__(self, relay: Relay, guard: Guard) -> None:
+    def __init__(self, relay: Relay, guard: Guard, audited: Audited | None = None) -> None:
         self.address = relay.address
         self.policy = guard.policy
         self._guard = guard
+        self._audited = audited
         self._relay = relay.start()
 
     @property
@@ -49,6 +53,8 @@ class Guarding:
     def close(self) -> None:
         """Stop letting anybody through."""
         self._relay.stop()
+        if self._audited is not None:
+            self._audited.log.close()
 
 
 def open_guard(
@@ -58,6 +64,7 @@ def open_guard(
     listen_at: str | None = None,
     anywhere: bool = False,
     tls: str | os.PathLike[str] | None = None,
+    audit: Auditing | str | os.PathLike[str] | None = None,
 ) -> Guarding:
     """Guard an engine until ``close()``; parameters as for `guarding`."""
     context = None if tls is None else server_context(tls)
@@ -67,7 +74,15 @@ def open_guard(
     sockets = (address.path,) if address.scheme == "unix" else ()
     guard = Guard(Forwarder(dial, base), policy, Lookup(dial, base), sockets=sockets)
     listener = listen(listen_at, anywhere=anywhere or tls is not None)
-    return Guarding(Relay(guard, listener, tls=context), guard)
+    if audit is None:
+        return Guarding(Relay(guard, listener, tls=context), guard)
+    try:
+        audited = (audit if isinstance(audit, Auditing) else Auditing(Path(audit))).around(guard)
+    except BaseException:
+        listener.close()
+        raise
+    relay = Relay(audited, listener, tls=context, turned_away=audited.turned_away)
+    return Guarding(relay, guard, audited)
 
 
 @contextlib.contextmanager
@@ -78,6 +93,7 @@ def guarding(
     listen_at: str | None = None,
     anywhere: bool = False,
     tls: str | os.PathLike[str] | None = None,
+    audit: Auditing | str | os.PathLike[str] | None = None,
 ) -> Iterator[Guarding]:
     """Guard an engine inside the ``with`` block.
 
@@ -93,8 +109,17 @@ def guarding(
         Allow to listen where other machines can connect, without TLS.
     tls : path, optional
         Folder with ca.pem, server-cert.pem and server-key.pem: clients need a certificate.
+    audit : path, optional
+        Write down each call in this file (`opskit.audit.read` reads it).
     """
-    guard = open_guard(policy, upstream=upstream, listen_at=listen_at, anywhere=anywhere, tls=tls)
+    guard = open_guard(
+        policy,
+        upstream=upstream,
+        listen_at=listen_at,
+        anywhere=anywhere,
+        tls=tls,
+        audit=audit,
+    )
     try:
         yield guard
     finally:
