@@ -154,7 +154,7 @@ def test_the_report_of_a_real_engine(emptied_engine: PrivateEngine, live_engine:
     assert set(report.index) == {"well", "sick", "crashed", "loops"}
     assert report.index[-1] == "well"
     assert report.attention["crashed"] == "exit code 4"
-    assert report.attention["loops"] in ("exit code 5; restarted 2 times", "restarting; restarted")
+    assert report.attention["loops"].endswith("restarted 2 times")
     assert report.health_output["sick"] == "out of order"
     assert report.severity["sick"] == 2
     assert report.cpu_percent["well"] >= 0

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Feed", "Gap"]
 
 _ASIDE = 5.0  # seconds that a question beside the streams may take
+_MOST_GAPS = 1000
 _LOOK = 0.25  # seconds between looks at what is late
 _SETTLED = 0.2  # seconds of silence after which a cassette has sent all that it has
 _RELIST = 1.0  # seconds between lists where a proxy does not let events through
@@ -252,6 +253,7 @@ class Feed:
     def _begin_gap(self, reason: str, when: int) -> None:
         if not self.gaps or self.gaps[-1].end is not None:
             self.gaps.append(Gap(when, None, reason))
+            del self.gaps[:-_MOST_GAPS]
 
     def _end_gap(self) -> None:
         if self.gaps and self.gaps[-1].end is None:

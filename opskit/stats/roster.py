@@ -84,9 +84,10 @@ class Roster:
             member.track.live = runs
 
     def keep(self, found: Iterable[Listed], when: int) -> None:
-        """Let all others go."""
+        """Let all others go; who starts again later is a new member."""
         for id_ in self.members.keys() - {each.id for each in found if each.state in RUNS}:
             self.leave(id_, Said.STOPPED, when)
+            self._forget(id_)
 
     def leave(self, id_: str, said: Said, when: int) -> None:
         """A container has stopped or is no more."""
@@ -96,9 +97,13 @@ class Roster:
         member.running = member.track.live = False
         member.left = when
         if said is Said.REMOVED:
-            del self.members[id_]
-            if member.channel is not None:
-                self.unused.append(member.channel)
+            self._forget(id_)
+
+    def _forget(self, id_: str) -> None:
+        member = self.members.pop(id_)
+        member.track.gone = True
+        if member.channel is not None:
+            self.unused.append(member.channel)
 
     def lose(self) -> None:
         """The engine is away: nobody has a connection, and what becomes of them is not known."""

@@ -62,6 +62,7 @@ class Track:
     name: str
     note: str = ""
     live: bool = True
+    gone: bool = False  # nobody adds to it any more
     count: int = 0  # rows
     comparable: int = 0  # rows with figures in a row, up to the newest
 
@@ -81,14 +82,25 @@ class Window:
     def track(self, id_: str, name: str, note: str) -> Track:
         """Begin to follow a container."""
         with self._lock:
-            track = Track(len(self.tracks), id_, name, note)
-            self.tracks.append(track)
-            if track.number == len(self._newest):
-                room = np.zeros(max(16, 2 * len(self._newest)), _ROW)
-                room["time"] = NO_TIME
-                self._newest = np.concatenate([self._newest, room])
-                self._before = np.concatenate([self._before, room])
+            number = self._free_number()
+            track = Track(number, id_, name, note)
+            self.tracks[number : number + 1] = [track]
+            self._newest[number]["time"] = self._before[number]["time"] = NO_TIME
         return track
+
+    def _free_number(self) -> int:
+        """The place of a container whose rows have all left the window, or a new one."""
+        number = len(self.tracks)
+        if number < len(self._newest):
+            return number
+        oldest = self._blocks[0]["arrived"][0] if len(self._blocks) > 1 else 0
+        for track in self.tracks:
+            if track.gone and self._newest["arrived"][track.number] < oldest:
+                return track.number
+        room = np.zeros(max(16, len(self._newest)), _ROW)
+        self._newest = np.concatenate([self._newest, room])
+        self._before = np.concatenate([self._before, room])
+        return number
 
     def add(self, track: Track, read: Reading, said: Said, cpu_limit: float) -> None:
         """Put one reading at the end."""
