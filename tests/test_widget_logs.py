@@ -51,6 +51,26 @@ def test_a_container_that_ends_ends_following(
 
 
 @pytest.mark.live
+def test_following_outlasts_a_restart_of_the_engine(fresh_engine: PrivateEngine) -> None:
+    talk = "i=0; while :; do echo line $i; i=$((i+1)); sleep 0.2; done"
+    restarts = {"RestartPolicy": {"Name": "always"}}
+    fresh_engine.run(["sh", "-c", talk], name="lasting", **restarts)
+    with opskit.connect(fresh_engine.url, timeout=2) as engine:
+        panel = opskit.widgets.logs(engine, "lasting")
+        panel.start()
+        until(lambda: len(panel.matching) > 2)
+        fresh_engine.kill()
+        until(lambda: "EngineNotFound" in panel._status.value)
+        fresh_engine.start()
+        until(lambda: ">live<" in panel._status.value)
+        count = len(panel.matching)
+        until(lambda: len(panel.matching) > count)
+        times = [row["time"] for row in panel.matching]
+        assert times == sorted(set(times)), "lines came twice"
+        panel.close()
+
+
+@pytest.mark.live
 def test_a_missing_container_is_told_in_the_panel(live_engine: Engine) -> None:
     panel = opskit.widgets.logs(live_engine, "nobody")
     assert "NotFound" in panel._status.value

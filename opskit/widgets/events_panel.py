@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import threading
+import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import ipywidgets as W
@@ -17,7 +20,7 @@ from opskit.engine import Engine
 from opskit.events.watch import Watch
 from opskit.frames.events import rows_frame
 from opskit.widgets.panel import Panel
-from opskit.widgets.picture import img, png
+from opskit.widgets.picture import canvas, img, png, show
 
 __all__ = ["Events"]
 
@@ -25,7 +28,9 @@ WINDOWS = ("1m", "5m", "15m", "1h")
 TYPES = ("all", "container", "image", "network", "volume", "plugin", "daemon")
 LINES = 200
 KEPT = 20_000
-PICTURE_SECONDS = 2.0
+LANES = 40
+DRAW_SECONDS = 2.0  # with news; without, the picture's right edge may lag behind the clock
+IDLE_SECONDS = 15.0
 SEARCHED = ("type", "action", "detail", "name", "image")
 LOUD = ("die", "oom", "kill", "gap")
 
@@ -46,15 +51,19 @@ class Events(Panel):
         self._rows: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
         self._watching: Watch | None = None
+        self._failure: Exception | None = None
         self._count = self._painted_count = self._drawn_count = 0
+        self._drawn_at = 0.0
         self._type = W.Dropdown(description="Type", options=TYPES)
         self._search = W.Text(description="Filter", placeholder="action, name, image …")
         self._probes = W.Checkbox(value=False, description="healthcheck execs", indent=False)
         self._window = W.Dropdown(
             description="Window", options=list(dict.fromkeys((*WINDOWS, window))), value=window
         )
-        self._pause = W.ToggleButton(description="Pause", tooltip="keep watching, stop scrolling")
-        self._image = W.Image(format="png", layout=W.Layout(max_width="100%"))
+        self._pause = W.ToggleButton(
+            description="Pause", tooltip="hold the feed still; nothing is lost meanwhile"
+        )
+        self._image = canvas("timeline of the window")
         self._feed = W.HTML()
         for name in ("type", "search", "probes", "window", "pause", "image", "feed"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
@@ -84,6 +93,9 @@ class Events(Panel):
                 self._rows.extend(_records(frame))
                 self._count += 1
             return Reading(True, self._draw())
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
         if self._watching is None:
             self._watch()
         with self._lock:
@@ -105,58 +117,78 @@ class Events(Panel):
                         self._rows.append(dict(row))
                         self._count += 1
             except Exception as error:
-                self._later(self.tell, error)
+                self._failure = error
+            if self._watching is watch:
+                self._watching = None
 
         threading.Thread(target=drain, name="opskit-feed", daemon=True).start()
 
     def _draw_is_due(self) -> bool:
-        now = pd.Timestamp.now(tz="UTC")
-        last = getattr(self, "_drawn_at", None)
-        late = last is None or (now - last).total_seconds() >= PICTURE_SECONDS
-        return late and (self._count != self._drawn_count)
+        waited = time.monotonic() - self._drawn_at
+        due = DRAW_SECONDS if self._count != self._drawn_count else IDLE_SECONDS
+        return waited >= due and not self._away()
+
+    def _away(self) -> bool:
+        return self._watching is not None and not self._watching.connected
 
     def _draw(self) -> bytes:
-        self._drawn_at, self._drawn_count = pd.Timestamp.now(tz="UTC"), self._count
-        return png(plot.timeline(opskit.timeline(self.frame)))
+        self._drawn_at, self._drawn_count = time.monotonic(), self._count
+        begin = self._begin()
+        with self._lock:
+            rows = [row for row in self._rows if row["time"] >= begin]
+        listed = self._engine.get("/containers/json", all=True) or []
+        inspected = self._engine.get_many([f"/containers/{one['Id']}/json" for one in listed])
+        existing = [one for one in inspected if isinstance(one, dict)]
+        spans = opskit.timeline(rows_frame(rows), existing)
+        return png(plot.timeline(spans, since=begin, limit=LANES))
+
+    def _begin(self) -> pd.Timestamp:
+        return pd.Timestamp.now(tz="UTC") - pd.Timedelta(self._window.value)
 
     @property
     def frame(self) -> pd.DataFrame:
         """The events of the window, filtered as chosen, with the columns of `Engine.events`."""
-        with self._lock:
-            rows = [row for row in self._rows if row.get("type") not in ("gap", "reconcile")]
-        frame = rows_frame(rows)
-        if not len(frame):
-            return frame
-        begin = pd.Timestamp.now(tz="UTC") - pd.Timedelta(self._window.value)
-        frame = frame[frame["time"] >= begin]
-        return frame.loc[[self._wanted(row) for row in _records(frame)]]
+        begin = self._begin()
+        chosen = [
+            row for row in self._chosen_rows() if row["time"] >= begin and row["type"] != "gap"
+        ]
+        return rows_frame(reversed(chosen))
 
-    def _wanted(self, row: dict[str, Any]) -> bool:
-        if row.get("type") == "gap":
+    def _chosen_rows(self) -> Iterator[dict[str, Any]]:
+        """The rows that the filters let through, the newest first."""
+        with self._lock:
+            rows = list(self._rows)
+        words = self._search.value.lower().split()
+        return (row for row in reversed(rows) if self._wanted(row, words))
+
+    def _wanted(self, row: dict[str, Any], words: list[str]) -> bool:
+        if row["type"] == "gap":
             return True
         if self._type.value not in ("all", row["type"]):
             return False
         if not self._probes.value and row.get("healthcheck") is True:
             return False
-        text = " ".join(str(row.get(key, "")) for key in SEARCHED)
-        return all(word in text.lower() for word in self._search.value.lower().split())
+        text = " ".join(str(row.get(key, "")) for key in SEARCHED).lower()
+        return all(word in text for word in words)
 
     def paint(self, data: Reading) -> None:
         if data.picture is not None:
-            self._image.value = data.picture
+            show(self._image, data.picture)
         if data.news and not self._pause.value:
             self._show()
+
+    def state(self) -> str:
+        if self._away():
+            return "the engine does not answer: waiting for it"
+        return "live, the feed is held still" if self._pause.value else "live"
 
     def _show(self) -> None:
         self._feed.value = self._lines()
 
     def _lines(self) -> str:
-        with self._lock:
-            rows = list(self._rows)
-        wanted = [row for row in rows if self._wanted(row)][-LINES:]
-        body = "".join(map(_line, reversed(wanted)))
+        lines = "".join(map(_line, islice(self._chosen_rows(), LINES)))
         style = "max-height: 24em; overflow: auto; font-family: monospace"
-        return f"<div style='{style}' role='log' tabindex='0'>{body or '(no events)'}</div>"
+        return f"<div style='{style}' role='log' tabindex='0'>{lines or '(no events)'}</div>"
 
     def table(self) -> str:
         return img(self._image.value, "timeline of the window") + self._lines()
@@ -175,15 +207,16 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    if row.get("type") == "gap":
-        text = f"gap: events may be missing until here ({row.get('reason', '')})"
-        clock, action = "", "gap"
+    kind, action = row["type"], str(row["action"])
+    if kind == "gap":
+        text, action = f"events may be missing here: {row['detail']}", "gap"
+    elif kind == "reconcile":
+        text = f"found after the gap: {row.get('name')} {action}"
     else:
-        clock = row["time"].strftime("%H:%M:%S.%f")[:-3]
-        action = str(row["action"])
-        parts = (row["type"], action, row.get("detail"), row.get("name"), _code(row))
-        text = " ".join(str(part) for part in parts if isinstance(part, str) and part)
+        parts = (kind, action, row.get("detail"), row.get("name"), _code(row))
+        text = " ".join(part for part in parts if isinstance(part, str) and part)
     colour = "var(--jp-error-color1, #b00020)" if action in LOUD else "inherit"
+    clock = row["time"].strftime("%H:%M:%S.%f")[:-3]
     return f"<div style='color: {colour}'><time>{clock}</time> {html.escape(text)}</div>"
 
 

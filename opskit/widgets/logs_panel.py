@@ -14,13 +14,15 @@ import ipywidgets as W
 from opskit.engine import Engine
 from opskit.frames.logs import LogDecoder, LogLine
 from opskit.stream import Stream
+from opskit.times import to_wire
 from opskit.widgets.panel import Panel
 
 __all__ = ["Logs", "level"]
 
 SHOWN = 500
-BOX = (
-    "max-height: 30em; overflow: auto; white-space: pre-wrap; word-break: break-word; "
+BOX = (  # reversed, so that its end is in view
+    "max-height: 30em; overflow: auto; display: flex; flex-direction: column-reverse; "
+    "white-space: pre-wrap; word-break: break-word; "
     "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
 )
 _LEVELS = {
@@ -57,13 +59,16 @@ class Logs(Panel):
         self._lock = threading.Lock()
         self._changed = False
         self._following: Stream | None = None
+        self._followed: threading.Event | None = None
+        self._failure: Exception | None = None
         self._search = W.Text(description="Search", placeholder="words, or /a regex/")
         self._stream = W.Dropdown(description="Stream", options=["both", "stdout", "stderr"])
         self._level = W.Dropdown(description="Level", options=["all", "warning", "error"])
         self._text = W.HTML()
         for name in ("search", "stream", "level", "text"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
-        chooser = W.HBox([self._search, self._stream, self._level])
+        choosers = [self._search, self._stream, self._level]
+        chooser = W.HBox(choosers, layout=W.Layout(flex_flow="row wrap"))
         super().__init__((engine.address, container), [chooser, self._text], interval=0.25)
         self._toggle.description = "Follow"
         for name in ("search", "stream", "level"):
@@ -74,33 +79,47 @@ class Logs(Panel):
 
     def read(self) -> bool:
         """Begin to follow when the panel is live, else read the tail; whether there is news."""
-        if self._halt is None:
+        halt = self._halt
+        if halt is None or halt.is_set():
             rows = self._engine.logs(self._container, tail=self._tail).to_dict("records")
             with self._lock:
                 self._lines.clear()
                 self._lines.extend({str(k): v for k, v in row.items()} for row in rows)
             return True
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
         if self._following is None:
-            self._follow(self._halt)
+            self._follow(halt)
         with self._lock:
             news, self._changed = self._changed, False
         return news
 
     def _follow(self, halt: threading.Event) -> None:
+        """Follow from the beginning, or go on: the engine, or the container, may have restarted."""
         path = f"/containers/{quote(self._container, safe='')}"
-        tty = bool(self._engine.get(f"{path}/json")["Config"].get("Tty"))
-        stream = self._engine.open_stream(
-            f"{path}/logs", follow=True, stdout=True, stderr=True, timestamps=True, tail=self._tail
-        )
-        decoder = LogDecoder(tty=tty)
-        self._following = stream
+        facts = self._engine.get(f"{path}/json")
+        goes_on = self._followed is halt
+        if goes_on and not (facts["State"]["Running"] or facts["State"]["Restarting"]):
+            halt.set()
+            self._later(self._ended)
+            return
+        decoder = LogDecoder(tty=bool(facts["Config"].get("Tty")))
         with self._lock:
-            self._lines.clear()
+            if not goes_on:
+                self._lines.clear()
+            last = next((row["time"] for row in reversed(self._lines) if row["time"]), None)
+        begin = {"tail": self._tail} if last is None else {"since": to_wire(last)}
+        stream = self._engine.open_stream(
+            f"{path}/logs", follow=True, stdout=True, stderr=True, timestamps=True, **begin
+        )
+        self._followed, self._following = halt, stream
 
         def take(lines: list[LogLine]) -> None:
             rows = [{"time": row.time, "stream": row.stream, "line": row.line} for row in lines]
+            new = [row for row in rows if last is None or row["time"] is None or row["time"] > last]
             with self._lock:
-                self._lines.extend(rows)
+                self._lines.extend(new)
                 self._changed = True
 
         def drain() -> None:
@@ -109,11 +128,10 @@ class Logs(Panel):
                     take(decoder.feed(chunk))
                 take(decoder.close())
             except Exception as error:
-                self._later(self.tell, error)
-            self._following = None
-            if not halt.is_set():
-                halt.set()
-                self._later(self._ended)
+                if self._following is stream:  # it was not closed here
+                    self._failure = error
+            if self._following is stream:
+                self._following = None
 
         threading.Thread(target=drain, name="opskit-follow", daemon=True).start()
 
@@ -150,7 +168,8 @@ class Logs(Panel):
         rows = "".join(map(_row, lines[-SHOWN:]))
         left_out = len(lines) - SHOWN
         note = f"<p>the last {SHOWN} of {len(lines)} lines</p>" if left_out > 0 else ""
-        return f"{note}<div style='{BOX}' tabindex='0' role='log'>{rows or '(no lines)'}</div>"
+        lines_or_none = f"<div>{rows or '(no lines)'}</div>"
+        return f"{note}<div style='{BOX}' tabindex='0' role='log'>{lines_or_none}</div>"
 
     def release(self) -> None:
         stream, self._following = self._following, None
