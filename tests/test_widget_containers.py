@@ -47,7 +47,24 @@ def test_what_is_shown_follows_filter_and_sort(panel: Containers) -> None:
     panel._filter.value = ""
     panel._sort.value = "created"
     assert panel.frame["created"].is_monotonic_increasing
+    panel._descending.value = True
+    assert panel.frame["created"].is_monotonic_decreasing
+    assert "panel-b" not in panel._table.value
+    panel._details.value = True
     assert "panel-b" in panel._table.value
+
+
+def test_the_list_has_columns_and_tells_how_a_container_ended(
+    panel: Containers, emptied_engine: PrivateEngine
+) -> None:
+    emptied_engine.run(["sh", "-c", "exit 3"], name="panel-failed")
+    until(lambda: (panel.refresh(), state(emptied_engine, "panel-failed") == "exited")[1])
+    panel.refresh()
+    head = panel._rows.description
+    lines = {label.split("\xa0")[0]: label for label, _ in panel._rows.options}
+    assert head.split() == ["name", "state", "image"]  # nothing has health, ports or a project
+    assert lines["panel-a"][head.index("image") :] == "busybox:local"
+    assert lines["panel-failed"][head.index("state") :].startswith("exited\xa0(3)")
 
 
 def test_a_click_changes_several_containers_and_tells_the_result(
@@ -142,6 +159,17 @@ def test_an_engine_that_comes_back_is_shown_again(fresh_engine: PrivateEngine) -
         until(lambda: ">live<" in panel._status.value)
         panel.close()
         gc.collect()
+
+
+def test_an_engine_that_is_away_from_the_start_is_told(fresh_engine: PrivateEngine) -> None:
+    with opskit.connect(fresh_engine.url, timeout=2) as engine:
+        fresh_engine.kill()
+        panel = opskit.widgets.containers(engine)
+        assert "EngineNotFound" in panel._status.value
+        panel._sort.value = "created"
+        press(panel, "stop")
+        assert "choose" in panel._status.value
+        panel.close()
 
 
 def test_exported_pages_show_a_table(panel: Containers) -> None:

@@ -11,7 +11,7 @@ from opskit.engine import Engine
 from opskit.widgets.stats_panel import Stats
 
 from .engines import PrivateEngine
-from .panels import threads, until
+from .panels import find, threads, until
 
 pytestmark = pytest.mark.live
 
@@ -32,6 +32,12 @@ def test_a_refresh_paints_once_and_keeps_nothing_open(panel: Stats) -> None:
     assert bytes(panel._image.value[:4]) == b"\x89PNG"
     assert panel._table.value.index("busy") < panel._table.value.index("idle")
     assert "data:image/png" in panel._repr_mimebundle_()["text/html"]
+    until(lambda: not threads("opskit-sampler"))
+
+
+def test_the_refresh_button_keeps_nothing_open_either(panel: Stats) -> None:
+    find(panel, "opskit-refresh").click()
+    until(lambda: "busy" in panel._table.value)
     until(lambda: not threads("opskit-sampler"))
 
 
@@ -60,9 +66,9 @@ def test_a_lost_engine_is_told_and_the_panel_goes_on(fresh_engine: PrivateEngine
         panel = opskit.widgets.stats(engine)
         until(lambda: "lasting" in panel._table.value)
         fresh_engine.kill()
+        until(lambda: "does not answer" in panel._status.value)
         fresh_engine.start()
         until(lambda: panel._sampler is not None and len(panel._sampler.gaps) == 1)
         until(lambda: panel._sampler.warm)
-        readings = panel.readings
-        until(lambda: panel.readings > readings)
+        until(lambda: ">live<" in panel._status.value)
         panel.close()

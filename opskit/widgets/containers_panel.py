@@ -12,11 +12,14 @@ import pandas as pd
 
 from opskit.engine import Engine
 from opskit.errors import OpskitError
+from opskit.frames import containers as frames
 from opskit.widgets.panel import Panel
 
 __all__ = ["Containers"]
 
 SORTS = ("name", "state", "health", "image", "created", "project")
+LISTED = ("name", "state", "health", "image", "ports", "project")
+WIDEST = 48
 SHOWN = ("name", "state", "status", "health", "image", "created", "ports", "project", "id")
 LINES = 200
 ACTIONS = ("start", "stop", "restart", "pause", "unpause", "kill", "remove")
@@ -28,31 +31,32 @@ class Containers(Panel):
 
     def __init__(self, engine: Engine, *, all: bool = True, interval: float = 2.0) -> None:
         self._engine = engine
-        self._frame = pd.DataFrame()
-        self._view = pd.DataFrame()
+        self._frame = self._view = frames.containers([])
         self._filter = W.Text(description="Filter", placeholder="name, image, state, label …")
         self._sort = W.Dropdown(description="Sort by", options=SORTS)
         self._all = W.Checkbox(value=all, description="stopped ones too", indent=False)
-        self._rows = W.SelectMultiple(
-            description="Containers", rows=10, layout=W.Layout(width="auto")
-        )
+        self._descending = W.Checkbox(description="descending", indent=False)
+        self._details = W.ToggleButton(description="Details", tooltip="all columns, in a table")
+        self._rows = W.SelectMultiple(layout=W.Layout(width="auto"))
         self._argument = W.Text(description="With", placeholder="new name, or command for exec")
         self._table = W.HTML()
         self._result = W.HTML()
-        for name in ("filter", "sort", "all", "rows", "argument", "table", "result"):
+        choosers = ("filter", "sort", "descending", "all", "details")
+        for name in (*choosers, "rows", "argument", "table", "result"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
+        self._rows.add_class("opskit-listed")
         self._table.add_class("jp-RenderedHTMLCommon")
         self._result.add_class("jp-RenderedHTMLCommon")
-        chooser = W.HBox([self._filter, self._sort, self._all])
+        wrapped = W.Layout(flex_flow="row wrap")
+        chooser = W.HBox([getattr(self, f"_{name}") for name in choosers], layout=wrapped)
         view = [chooser, self._rows, *self._buttons(), self._result, self._table]
         super().__init__(engine.address, view, interval=interval)
-        self.remember("filter", self._filter)
-        self.remember("sort", self._sort)
-        self.remember("all", self._all)
-        self._filter.observe(lambda _: self._show(), "value")
-        self._sort.observe(lambda _: self._show(), "value")
-        self._all.observe(lambda _: self._show(), "value")
+        for name in choosers:
+            widget = getattr(self, f"_{name}")
+            self.remember(name, widget)
+            widget.observe(lambda _: self._show(), "value")
         self.refresh()
+        self.remember("rows", self._rows)
 
     def _buttons(self) -> list[W.Widget]:
         looks: list[tuple[str, Callable[[], None]]] = [
@@ -107,18 +111,21 @@ class Containers(Panel):
         for word in self._filter.value.lower().split():
             rows = frame[[*SHOWN, "labels"]].itertuples(index=False)
             frame = frame.loc[[word in " ".join(map(str, row)).lower() for row in rows]]
-        self._view = frame.sort_values(self._sort.value, kind="stable", na_position="last")
-        options = [(_line(row), row["id"]) for _, row in self._view.iterrows()]
+        by, up = self._sort.value, not self._descending.value
+        self._view = frame.sort_values(by, ascending=up, kind="stable", na_position="last")
+        head, *lines = _lines(self._view)
+        options = list(zip(lines, self._view["id"], strict=True))
         if list(self._rows.options) != options:  # setting them moves the list under the reader
             kept = set(self._rows.value)
+            self._rows.description, self._rows.rows = head, min(max(len(options), 3), 15)
             self._rows.options = options
             self._rows.value = [identity for _, identity in options if identity in kept]
-        self._table.value = self.table()
+        self._table.value = self.table() if self._details.value else ""
 
     def table(self) -> str:
-        view = self._view.reindex(columns=list(SHOWN)) if len(self._view) else self._view
-        if not len(view):
+        if not len(self._view):
             return "<p>no containers</p>"
+        view = self._view[list(SHOWN)]
         view.attrs = dict(self._frame.attrs)
         short = view.opskit.short()
         return str(short.to_html(border=0, index=False))
@@ -218,9 +225,22 @@ class Containers(Panel):
         return f"<Containers of {self._engine.address}: {len(self._view)}>"
 
 
-def _line(row: pd.Series[Any]) -> str:
-    health = row["health"] if isinstance(row["health"], str) else ""
-    return " · ".join(part for part in (row["name"], row["state"], health, row["image"]) if part)
+def _lines(view: pd.DataFrame) -> list[str]:
+    """A head and a line for each container, in columns of equal width; empty columns left out."""
+    columns = []
+    for name in LISTED:
+        cells = [value if isinstance(value, str) else "" for value in view[name]]
+        if name == "state":
+            codes = view["exit_code"].tolist()
+            cells = [
+                cell if pd.isna(code) or cell != "exited" else f"{cell} ({code})"
+                for cell, code in zip(cells, codes, strict=True)
+            ]
+        if any(cells) or name == "name":
+            width = min(max(map(len, (name, *cells))), WIDEST)
+            columns.append([cell[:width].ljust(width) for cell in (name, *cells)])
+    # spaces that the browser does not fold into one
+    return ["  ".join(cells).rstrip().replace(" ", "\xa0") for cells in zip(*columns, strict=True)]
 
 
 def _text(value: Any) -> str:

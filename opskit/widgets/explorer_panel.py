@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import ipywidgets as W
 import pandas as pd
@@ -107,6 +108,8 @@ class Explorer(Panel):
         self._endpoints.options = [(f"{e.method} {e.path} — {e.summary}", e) for e in found]
         if former in found:
             self._endpoints.value = former
+        elif text and found:
+            self._endpoints.value = found[0]
 
     def _choose(self) -> None:
         endpoint = self.endpoint
@@ -165,7 +168,7 @@ class Explorer(Panel):
                     raise OpskitError(f"{param.name} is required", f"fill it in: {param.doc}")
                 continue
             if param.where == "path":
-                path = path.replace("{" + param.name + "}", text)
+                path = path.replace("{" + param.name + "}", quote(text, safe="/:@"))
             elif param.where == "header":
                 headers[param.name] = text
             else:

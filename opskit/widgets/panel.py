@@ -9,6 +9,7 @@ traits only in calls that were handed to that loop.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import contextvars
 import html
@@ -21,13 +22,29 @@ import ipywidgets as W
 __all__ = ["Panel", "kernel_loop"]
 
 STYLE = """<style>
-.opskit-panel .opskit-status { color: var(--jp-ui-font-color1, #222); min-height: 1.4em; }
+.opskit-panel { color: var(--jp-ui-font-color1, #222); }
+.opskit-panel .opskit-status { min-height: 1.4em; }
 .opskit-panel .opskit-error { color: var(--jp-error-color1, #b00020); font-weight: 600; }
+.opskit-panel .widget-html-content { line-height: 1.5; }
+.opskit-panel td, .opskit-panel th { text-align: left; }
+.opskit-panel .opskit-listed { flex-direction: column; }
+.opskit-panel .opskit-listed > label { width: auto; max-width: none; text-align: left; }
+.opskit-panel .opskit-listed > label, .opskit-panel .opskit-listed > select {
+  font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px);
+  white-space: pre; margin: 0; padding-left: 3px; }
 .opskit-panel button:focus-visible, .opskit-panel input:focus-visible,
-.opskit-panel select:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
+.opskit-panel select:focus-visible, .opskit-panel textarea:focus-visible,
+.opskit-panel summary:focus-visible, .opskit-panel [tabindex]:focus-visible {
+  outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
 </style>"""
 
 _open: dict[Hashable, Panel] = {}
+
+
+@atexit.register
+def _end_all() -> None:
+    for panel in list(_open.values()):
+        panel.end()
 
 
 def kernel_loop() -> asyncio.AbstractEventLoop | None:
@@ -96,12 +113,15 @@ class Panel(W.VBox):  # type: ignore[misc]
         ):
             widget.add_class(f"opskit-{name}")
         self.bar = W.HBox([self._toggle, self._once, self._status])
-        super().__init__([W.HTML(STYLE), self.bar, self._confirm, *view])
+        self._was_seen = False
+        # the frontend counts its views of this widget when the count is a number
+        super().__init__([W.HTML(STYLE), self.bar, self._confirm, *view], _view_count=0)
         self.add_class("opskit-panel")
         self.add_class(f"opskit-{type(self).__name__.lower()}")
         self._replace_former()
+        self.observe(self._on_views, "_view_count")
         self._toggle.observe(self._on_toggle, "value")
-        self._once.on_click(lambda _: self.act("refresh", self.read, self._painted))
+        self._once.on_click(lambda _: self.act("refresh", self._read_once, self._painted))
         self.remember("live", self._toggle)
         if live and "live" not in self._former:
             self._toggle.value = True
@@ -117,6 +137,10 @@ class Panel(W.VBox):  # type: ignore[misc]
     def table(self) -> str:
         """HTML that stands for the panel in exported pages and on GitHub."""
         return ""
+
+    def state(self) -> str:
+        """A word on a live panel that was just painted."""
+        return "live"
 
     def remember(self, name: str, widget: W.Widget, trait: str = "value") -> None:
         """Keep what the user chooses in ``widget`` when the cell is run again."""
@@ -135,9 +159,16 @@ class Panel(W.VBox):  # type: ignore[misc]
     def refresh(self) -> None:
         """Read and paint once, in the calling thread."""
         try:
-            self._painted(self.read())
+            self._painted(self._read_once())
         except Exception as error:
             self.tell(error)
+
+    def _read_once(self) -> Any:
+        try:
+            return self.read()
+        finally:
+            if not self.live:
+                self.release()
 
     def start(self) -> None:
         """Read every `interval` seconds until `stop`."""
@@ -161,12 +192,19 @@ class Panel(W.VBox):  # type: ignore[misc]
             self._halt = threading.Event()
             name = f"opskit-{type(self).__name__.lower()}"
             threading.Thread(target=self._run, args=(self._halt,), name=name, daemon=True).start()
-            self.tell("live")
+            self.tell("reading …")
         else:
             self.tell("stopped")
 
+    def _on_views(self, change: Any) -> None:
+        self._was_seen = self._was_seen or bool(change["new"])
+
     def _run(self, halt: threading.Event) -> None:
         while not halt.is_set():
+            if self._was_seen and not self._view_count:  # its output was cleared, or the page left
+                self.release()
+                halt.wait(self.interval)
+                continue
             try:
                 data = self.read()
             except Exception as error:  # an engine that is away may come back: go on asking
@@ -174,11 +212,13 @@ class Panel(W.VBox):  # type: ignore[misc]
             else:
                 self._later(self._paint_live, halt, data)
             halt.wait(self.interval)
+        if self._halt in (None, halt):  # opened by a reading that was under way
+            self.release()
 
     def _paint_live(self, halt: threading.Event, data: Any) -> None:
         if not halt.is_set():  # what arrives late is dropped
             self._painted(data)
-            self.tell("live")
+            self.tell(self.state())
 
     def _tell_live(self, halt: threading.Event, error: Exception) -> None:
         if not halt.is_set():
@@ -243,6 +283,7 @@ class Panel(W.VBox):  # type: ignore[misc]
         sure.on_click(answer)
         no.on_click(answer)
         self._confirm.children = (W.HTML(html.escape(question)), no, sure)
+        no.focus()
 
     def tell(self, what: str | Exception) -> None:
         """Show a word on the state of things, or an error with what to do."""
@@ -259,12 +300,16 @@ class Panel(W.VBox):  # type: ignore[misc]
         if self.closed:
             return
         self.closed = True
-        if self._halt is not None:
-            self._halt.set()
         if _open.get(self._key) is self:
             del _open[self._key]
-        self.release()
+        self.end()
         _close_all(self)
+
+    def end(self) -> None:
+        """Stop reading and let go of everything; the widgets stay as they are."""
+        if self._halt is not None:
+            self._halt.set()
+        self.release()
 
     def release(self) -> None:
         """Let go of what a subclass holds while it is live: samplers, streams."""

@@ -7,7 +7,9 @@ import html
 import io
 from typing import Any
 
-__all__ = ["img", "png"]
+import ipywidgets as W
+
+__all__ = ["canvas", "img", "png", "show"]
 
 
 def png(axes: Any, dpi: int = 90) -> bytes:
@@ -24,3 +26,16 @@ def img(data: bytes, text: str) -> str:
         return ""
     source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     return f'<img alt="{html.escape(text)}" src="{source}">'
+
+
+def canvas(text: str) -> W.Image:
+    """A widget for `show`; until then it takes no room."""
+    layout = W.Layout(max_width="100%", align_self="flex-start", display="none")
+    return W.Image(format="png", tooltip=text, layout=layout)
+
+
+def show(image: W.Image, data: bytes) -> None:
+    """Put a PNG into the widget, if it is another one."""
+    if data != image.value:
+        image.value = data
+        image.layout.display = None if data else "none"

@@ -13,7 +13,7 @@ from opskit import plot
 from opskit.engine import Engine
 from opskit.stats.sampler import Sampler
 from opskit.widgets.panel import Panel
-from opskit.widgets.picture import img, png
+from opskit.widgets.picture import canvas, img, png, show
 
 __all__ = ["Stats"]
 
@@ -43,7 +43,7 @@ class Reading:
 
     latest: pd.DataFrame
     picture: bytes
-    gaps: int
+    away: bool
 
 
 class Stats(Panel):
@@ -56,6 +56,7 @@ class Stats(Panel):
         self._sampler: Sampler | None = None
         self._reading = threading.Lock()
         self._latest = pd.DataFrame(columns=list(SHOWN))
+        self._away = False
         offered = sorted({*INTERVALS, float(interval)})
         self._window = W.Dropdown(
             description="Window", options=list(dict.fromkeys((*WINDOWS, window))), value=window
@@ -67,7 +68,7 @@ class Stats(Panel):
         )
         self._kind = W.Dropdown(description="Charts", options=PICTURES)
         self._sort = W.Dropdown(description="Highest", options=list(SORTS.items()))
-        self._image = W.Image(format="png", layout=W.Layout(max_width="100%"))
+        self._image = canvas("charts of the window")
         self._table = W.HTML()
         for name in ("window", "every", "kind", "sort", "image", "table"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
@@ -106,19 +107,17 @@ class Stats(Panel):
                 axes: Any = plot.heatmap(series)
             else:
                 axes = plot.stats(series, multiples=kind == "one for each")
-            return Reading(latest, png(axes), len(sampler.gaps))
-
-    def refresh(self) -> None:
-        """Sample until there is something to compare with, paint once, and let the sampler go."""
-        super().refresh()
-        if not self.live:
-            self.release()
+            gaps = sampler.gaps
+            return Reading(latest, png(axes), bool(gaps["end"].tail(1).isna().any()))
 
     def paint(self, data: Reading) -> None:
         self._latest = data.latest
-        self._image.value = data.picture
-        self._gaps = data.gaps
+        self._away = data.away
+        show(self._image, data.picture)
         self._show()
+
+    def state(self) -> str:
+        return "the engine does not answer: waiting for it" if self._away else "live"
 
     def _show(self) -> None:
         self._table.value = self._largest()
@@ -137,8 +136,8 @@ class Stats(Panel):
 
     def release(self) -> None:
         sampler, self._sampler = self._sampler, None
-        if sampler is not None:
-            sampler.close()
+        if sampler is not None:  # its end is waited for elsewhere: this may be the kernel's loop
+            threading.Thread(target=sampler.close, name="opskit-closing", daemon=True).start()
 
     def __repr__(self) -> str:
         return f"<Stats of {self._engine.address}: {len(self._latest)} containers>"
