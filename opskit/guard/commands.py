@@ -82,7 +82,9 @@ def guard(
     if tls and not listen.startswith("tcp://"):
         raise click.UsageError("--tls goes with --listen tcp://host:port")
     with signals_held():
-        running = open_guard(policy, upstream=upstream, listen_at=listen, anywhere=expose, tls=tls)
+        running = open_guard(
+            policy, upstream=upstream, listen_at=listen, anywhere=expose, tls=tls, audit=audit
+        )
         try:
             count = len(allowed_endpoints(policy))
             click.echo(f"opskit: {count} endpoints allowed, at {running.address}", err=True)

@@ -48,8 +48,9 @@ class SecureDuplex(Duplex):
 
     @property
     def certificate(self) -> Any:
-        """The other side's certificate, as `ssl.SSLSocket.getpeercert` gives it."""
-        return self._tls.getpeercert()
+        """The other side's certificate, as `ssl.SSLSocket.getpeercert` gives it, once verified."""
+        agreed = self._shaken.done() and self._shaken.exception() is None
+        return self._tls.getpeercert() if agreed else None
 
     def data_received(self, data: bytes) -> None:
         self._received.write(data)
