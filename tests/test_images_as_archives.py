@@ -90,8 +90,9 @@ def test_what_cannot_be_loaded(engine, tmp_path):
         engine.load(tmp_path / "text")
     with tarfile.open(tmp_path / "other.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("file"))
-    with pytest.raises(OperationFailed):
+    with pytest.raises(OperationFailed) as raised:
         engine.load(tmp_path / "other.tar")
+    assert "no archive of images" in raised.value.remedy
     with pytest.raises(FileNotFoundError):
         engine.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="at least one image"):
@@ -162,6 +163,22 @@ def test_files_that_cannot_be_copied(engine, container, tmp_path):
         engine.put_files("web", tmp_path / "nowhere", "/tmp")
     with pytest.raises(APIError, match=r"not a directory|Not a directory|404|400"):
         engine.put_files("web", {"a": "b"}, "/bin/busybox")
+
+
+def test_an_upload_that_is_refused_ends_at_once(engine, tmp_path, monkeypatch):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(LARGE)
+    sent = []
+
+    def counted(pieces, *arguments, **options):
+        for piece in pieces:
+            sent.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr("opskit.actions.files.measured", counted)
+    with pytest.raises(NotFound, match="No such container"):
+        engine.put_files("nobody", tmp_path / "large", "/tmp")
+    assert sum(sent) < LARGE / 2
 
 
 def test_an_archive_cannot_write_outside_its_folder(engine, container, tmp_path):

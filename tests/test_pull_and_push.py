@@ -143,6 +143,20 @@ def test_with_the_password_given(engine, locked):
     assert engine.pull(name, auth_config=LOGIN).name == name
 
 
+def test_the_password_never_reaches_a_cassette(server, locked, tmp_path):
+    name = f"{locked.address}/recorded:1"
+    cassette = tmp_path / "login.yaml"
+    with opskit.record(cassette, upstream=server.url) as recorded:
+        recorded.push(recorded.tag(IMAGE, name), auth_config=LOGIN)
+    text = cassette.read_text()
+    assert name in text
+    for form in (PASSWORD, "YW5u", "eyJ1c2VybmFtZSI6"):  # as it is, and in base64
+        assert form not in text
+    with opskit.replay(cassette) as replayed:
+        replayed.tag(IMAGE, name)
+        assert replayed.push(name, auth_config={"username": "other", "password": "x"}).digest
+
+
 @pytest.mark.parametrize("kind", ["auths", "credHelpers", "credsStore"])
 def test_with_what_docker_login_wrote(engine, locked, config, kind):
     answer = json.dumps({"ServerURL": "", "Username": USER, "Secret": PASSWORD})

@@ -240,6 +240,10 @@ _REMEDIES = (
         "proxy and insecure-registries settings",
     ),
     (
+        "docker-import|held no image",
+        "it is no archive of images; engine.import_() makes one of a root file system",
+    ),
+    (
         "not found|unknown|no such|not exist|invalid reference format",
         "check the image's name and tag",
     ),
