@@ -45,7 +45,7 @@ def answering(connection: Bare) -> None:
             head = connection.until(b"\r\n\r\n")
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
             connection.take(int(length or 0))
-            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def answer_over_tls(port: int, context: ssl.SSLContext) -> bytes:
         socket.create_connection(("127.0.0.1", port)) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
-        return Bare(secure).send(GET).until(b"[]")
+        return Bare(secure).send(GET).until(b"{}")
 
 
 def test_calls_are_refused_while_nothing_can_be_written(engine: str, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_full_file_is_put_aside(engine: str, tmp_path: Path) -> None:
     auditing = Auditing(file, rotate_bytes=4000)
     with guarding(POLICY, upstream=engine, audit=auditing) as guard, client_of(guard.address) as c:
         for _ in range(60):
-            c.send(GET).until(b"[]")
+            c.send(GET).until(b"{}")
     files = sorted(tmp_path.glob("audit*.jsonl"))
     assert len(files) > 3
     assert all(one.stat().st_size <= 4000 for one in files)
@@ -351,6 +351,23 @@ def test_bodies_can_be_left_out_and_secrets_named(engine: str, tmp_path: Path) -
             guarding(POLICY, upstream=engine, audit=auditing) as guard,
             client_of(guard.address) as client,
         ):
-            client.send(sent).until(b"[]")
+            client.send(sent).until(b"{}")
         assert opskit.audit.read(auditing.path)["body"].to_list() == [shown]
     assert b"s3cr3t" not in (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_a_recorder_audits_too(engine: str, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "opskit", "record", "-o", str(tmp_path / "c.yaml")),
+            *("--upstream", engine, "--audit", str(file), "--redact", "s3cr3t", "--"),
+            *("sh", "-c", 'curl -s --unix-socket "${DOCKER_HOST#unix://}" http://d/x?y=s3cr3t'),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.stdout == b"{}"
+    assert opskit.audit.read(file)["path"].to_list() == ["/x?y=******"]
+    assert b"s3cr3t" not in file.read_bytes()

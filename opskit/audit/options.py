@@ -48,9 +48,12 @@ class Auditing:
     refuse: bool = True
     redact: tuple[str, ...] = ()
 
-    def around(self, service: Service) -> Audited:
-        """A service whose calls are written down; close its ``log`` in the end."""
-        log = AuditLog(self.path, fsync=self.fsync, rotate_bytes=self.rotate_bytes, keep=self.keep)
+    def open(self) -> AuditLog:
+        """Open the log; whoever does closes it."""
+        return AuditLog(self.path, fsync=self.fsync, rotate_bytes=self.rotate_bytes, keep=self.keep)
+
+    def around(self, service: Service, log: AuditLog) -> Audited:
+        """A service whose calls are written down in the log."""
         redactor = Redactor(self.redact)
         return Audited(service, log, redactor=redactor, bodies=self.bodies, refuse=self.refuse)
 
@@ -63,8 +66,9 @@ def audit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         path = options.pop("audit")
         given = {name: options.pop(f"audit_{name}") for name in ("fsync", "rotate", "keep")}
         bodies, refuse = options.pop("audit_bodies"), not options.pop("audit_optional")
+        redact = options.pop("audit_redact")
         auditing = path and Auditing(
-            path, given["fsync"], given["rotate"], given["keep"], bodies, refuse
+            path, given["fsync"], given["rotate"], given["keep"], bodies, refuse, redact
         )
         return command(*args, audit=auditing, **options)
 
@@ -109,6 +113,12 @@ _OPTIONS = (
         "--audit-bodies/--no-audit-bodies",
         default=True,
         help="Write down what is sent as JSON, secrets masked (the default), or not.",
+    ),
+    click.option(
+        "--audit-redact",
+        metavar="TEXT",
+        multiple=True,
+        help="A secret to keep out of FILE, beside those known by their place. Repeatable.",
     ),
     click.option(
         "--audit-optional",

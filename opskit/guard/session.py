@@ -76,8 +76,9 @@ def open_guard(
     listener = listen(listen_at, anywhere=anywhere or tls is not None)
     if audit is None:
         return Guarding(Relay(guard, listener, tls=context), guard)
+    auditing = audit if isinstance(audit, Auditing) else Auditing(Path(audit))
     try:
-        audited = (audit if isinstance(audit, Auditing) else Auditing(Path(audit))).around(guard)
+        audited = auditing.around(guard, auditing.open())
     except BaseException:
         listener.close()
         raise

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from opskit.audit.options import Auditing, audit_options
 from opskit.cassette.model import RecordMode
 from opskit.cassette.pace import PACES
 from opskit.wire.run import run, signals_held, wait_for_signal
@@ -52,6 +54,7 @@ _command = click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="
     metavar="TEXT",
     help="A secret to keep out of the cassette, beside those known by their place. Repeatable.",
 )
+@audit_options
 @_command
 def record(
     path: Path,
@@ -61,6 +64,7 @@ def record(
     mode: str,
     redact: tuple[str, ...],
     command: tuple[str, ...],
+    audit: Auditing | None,
 ) -> None:
     """Record what COMMAND, or clients of --listen, say to the engine.
 
@@ -75,6 +79,7 @@ def record(
             upstream=upstream,
             listen_at=listen,
             anywhere=expose,
+            audit=audit and replace(audit, redact=(*redact, *audit.redact)),
         )
         recording = isinstance(session, Recording)
         try:

@@ -32,6 +32,8 @@ from opskit.wire.replay import Player
 from opskit.wire.upstream import dialler
 
 if TYPE_CHECKING:
+    from opskit.audit.options import Auditing
+    from opskit.audit.service import Audited
     from opskit.engine import Engine
 
 __all__ = [
@@ -93,10 +95,11 @@ class Recording:
         For ``DOCKER_HOST``.
     """
 
-    def __init__(self, relay: Relay, recorder: Recorder) -> None:
+    def __init__(self, relay: Relay, recorder: Recorder, audited: Audited | None = None) -> None:
         self.address = relay.address
         self._relay = relay.start()
         self._recorder = recorder
+        self._audited = audited
         self._journal = recorder.journal
 
     @property
@@ -112,13 +115,18 @@ class Recording:
         CassetteError
             It could not be written, or not whole; the message says what was kept and where.
         """
-        self._relay.stop()
+        self._stop()
         return self._journal.close()
 
     def set_aside(self) -> Path:
         """Stop, leave the cassette as it is, and write what was recorded beside it."""
-        self._relay.stop()
+        self._stop()
         return self._journal.set_aside()
+
+    def _stop(self) -> None:
+        self._relay.stop()
+        if self._audited is not None:
+            self._audited.log.close()
 
 
 def open_cassette(
@@ -148,8 +156,11 @@ def open_recording(
     upstream: str | Address | None = None,
     listen_at: str | None = None,
     anywhere: bool = False,
+    audit: Auditing | None = None,
 ) -> Recording | Replay:
     """Record until ``close()``; parameters as for `record`.
+
+    With ``audit`` each call is written down too.
 
     A cassette that is complete by its mode (``none``, or ``once`` where the file exists) is
     replayed instead.
@@ -166,16 +177,24 @@ def open_recording(
         index = Index(known.exchanges, redactor=Redactor(redact))
         player = Player(index, pace_named("causal", known.exchanges))
     listener = listen(listen_at, anywhere=anywhere)
+    log = None
     try:
+        log = audit.open() if audit is not None else None
         journal = Journal(
             path, mode=mode, redactor=Redactor(redact), metadata=_metadata(address, redact)
         )
     except BaseException:
         listener.close()
+        if log is not None:
+            log.close()
         raise
     forwarder = Forwarder(dialler(address), address.path if address.scheme == "tcp" else "")
     recorder = Recorder(forwarder, journal, player=player)
-    return Recording(Relay(recorder, listener), recorder)
+    if audit is None or log is None:
+        return Recording(Relay(recorder, listener), recorder)
+    audited = audit.around(recorder, log)
+    relay = Relay(audited, listener, turned_away=audited.turned_away)
+    return Recording(relay, recorder, audited)
 
 
 @contextlib.contextmanager
