@@ -162,9 +162,103 @@ def test_the_nearest_are_told_with_what_differs() -> None:
         )
     lines = str(caught.value).splitlines()
     assert lines[1] == (
-        "nearest: exchange 2 POST /containers/create: body Cmd[0] is 'ls', recorded was 'true'"
+        "nearest: exchange 2, POST /containers/create: body Cmd[0] is 'ls', recorded was 'true'"
     )
     assert "Image is 'alpine', recorded was 'busybox'" in lines[2]
+
+
+def test_a_request_that_was_played_as_often_as_it_was_recorded() -> None:
+    tape = Tape()
+    for _ in range(2):
+        tape.add("POST", f"/v1.41/containers/{CONTAINER}/start")
+        tape.add("GET", f"/v1.41/containers/{CONTAINER}/json", None, {"n": len(tape.exchanges)})
+    index = Index(tape.exchanges)
+    path = f"/containers/{CONTAINER}"
+    for number in (1, 3):
+        assert asked(index, "POST", path + "/start")[0] == number
+    for number in (2, 4, 4, 4):
+        assert asked(index, "GET", path + "/json")[0] == number
+    with pytest.raises(NoRecordedMatch) as caught:
+        asked(index, "POST", path + "/start")
+    lines = caught.value.message.splitlines()
+    assert lines[0].endswith("/start was recorded 2 times, and has been played as often")
+    assert lines[1].startswith("nearest: exchange 1 and 1 like it (played already), POST")
+    assert "5fbb57b85503…" in lines[1]
+    assert lines[1].endswith("equal")
+
+
+def test_what_is_missing_and_what_is_more_is_told() -> None:
+    tape = Tape()
+    tape.add("GET", "/containers/json?limit=3&all=1", None, [])
+    with pytest.raises(NoRecordedMatch) as caught:
+        asked(Index(tape.exchanges), "GET", "/containers/json?all=1&size=1")
+    assert "query limit '3' was recorded, and is missing" in caught.value.message
+    assert "query size '1' was not recorded" in caught.value.message
+
+
+def test_a_stricter_match_keeps_the_version() -> None:
+    tape = Tape()
+    tape.add("GET", "/v1.41/info", None, {})
+    assert asked(Index(tape.exchanges), "GET", "/v1.44/info")[0] == 1
+    assert asked(Index(tape.exchanges), "GET", "/info")[0] == 1
+    strict = Index(tape.exchanges, strict_version=True)
+    assert asked(strict, "GET", "/v1.41/info")[0] == 1
+    with pytest.raises(NoRecordedMatch):
+        asked(strict, "GET", "/v1.44/info")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now"),
+    [
+        ("/x?a=1&b=2", "/x?b=2&a=1"),
+        (
+            '/x?filters={"label":["a","b"]}',
+            "/x?filters=%7B%22label%22%3A%20%5B%22b%22,%22a%22%5D%7D",
+        ),
+        ('/x?filters={"label":["a"]}', '/x?filters={"label":{"a":true}}'),
+        ("/images/a%2Fb/json", "/images/a/b/json"),
+        ("/x?a=b+c", "/x?a=b%20c"),
+        ("/x?a", "/x?a="),
+    ],
+)
+def test_the_same_written_in_another_way(recorded: str, now: str) -> None:
+    tape = Tape()
+    tape.add("GET", recorded, None, {})
+    assert asked(Index(tape.exchanges, names=False), "GET", now)[0] == 1
+
+
+def test_json_bodies_are_compared_as_json() -> None:
+    tape = Tape()
+    tape.add("POST", "/x", {"a": 1, "b": [1, 2]}, {})
+    index = Index(tape.exchanges, names=False)
+    assert asked(index, "POST", "/x", {"b": [1, 2], "a": 1})[0] == 1
+    with pytest.raises(NoRecordedMatch):
+        asked(Index(tape.exchanges, names=False), "POST", "/x", {"b": [2, 1], "a": 1})
+
+
+def test_a_masked_request_matches_whatever_the_secret_was() -> None:
+    tape = Tape()
+    body = {"Image": "a", "Env": ["TOKEN=**3fa9c1******", "X=1"], "Cmd": ["login", "****"]}
+    tape.add("POST", "/containers/create", body, {"Id": CONTAINER})
+    now = {"Image": "a", "Env": ["TOKEN=another-secret", "X=1"], "Cmd": ["login", "literal"]}
+    for names in (True, False):
+        index = Index(tape.exchanges, names=names)
+        assert asked(index, "POST", "/containers/create", now)[0] == 1
+        with pytest.raises(NoRecordedMatch):
+            asked(index, "POST", "/containers/create", {**now, "Image": "b"})
+
+
+def test_an_upload_that_holds_something_else_is_still_the_same_step() -> None:
+    tape = Tape()
+    tape.add("POST", "/build?t=a", body=Body(None, "aa" * 32, 100, "bb" * 32), answered={"n": 1})
+    tape.add("POST", "/build?t=b", body=Body(None, "cc" * 32, 100, "dd" * 32), answered={"n": 2})
+    index = Index(tape.exchanges)
+    same = Body(None, "ee" * 32, 90, "dd" * 32)
+    assert index.find("POST", "/build?t=b", [], same).exchange.number == 2
+    other = Body(None, "ee" * 32, 90, "ff" * 32)
+    assert index.find("POST", "/build?t=a", [], other).exchange.number == 1
+    with pytest.raises(NoRecordedMatch):
+        index.find("POST", "/build?t=a", [], other)
 
 
 def test_ids_that_the_engine_gave_are_never_guessed() -> None:

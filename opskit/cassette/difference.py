@@ -10,8 +10,12 @@ from typing import Any
 from opskit.cassette.canonical import Form
 from opskit.cassette.mask import MASKED
 
-__all__ = ["Difference", "differences", "values_that_differ"]
+__all__ = ["Difference", "differences", "short", "values_that_differ"]
 
+NOTHING = "nothing"
+SHOWN = 80
+
+_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _NAMING = frozenset(("name", "repo", "t", "dockerfile", "comment"))
 """Parameters in which clients choose a name freely."""
 
@@ -39,7 +43,18 @@ class Difference:
     naming: bool = False
 
     def __str__(self) -> str:
-        return f"{self.place} is {self.asked!r:.80}, recorded was {self.recorded!r:.80}"
+        asked, recorded = short(self.asked), short(self.recorded)
+        if self.recorded == NOTHING:
+            return f"{self.place} {asked!r} was not recorded"
+        if self.asked == NOTHING:
+            return f"{self.place} {recorded!r} was recorded, and is missing"
+        return f"{self.place} is {asked!r}, recorded was {recorded!r}"
+
+
+def short(text: str) -> str:
+    """A value for people to read: ids as the docker CLI shows them, and no long ones."""
+    text = _ID.sub(r"\1…", text)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def differences(recorded: Form, asked: Form) -> list[Difference]:
@@ -94,9 +109,8 @@ def _values(a: Any, b: Any, place: str, key: str) -> Iterator[Difference]:
     if isinstance(a, dict) and isinstance(b, dict):
         yield from _members(a, b, place)
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        if sorted(map(repr, a)) != sorted(map(repr, b)):
-            for i, (x, y) in enumerate(zip(a, b, strict=True)):
-                yield from _values(x, y, f"{place}[{i}]", key)
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            yield from _values(x, y, f"{place}[{i}]", key)
     elif isinstance(a, str) and isinstance(b, str):
         if not MASKED.search(a) or not _covers(a, b):
             naming = key in _NAMING if place.startswith("query ") else place == "body Name"
@@ -115,9 +129,9 @@ def _members(a: dict[str, Any], b: dict[str, Any], place: str) -> Iterator[Diffe
             yield from _values(a[x], b[y], f"{place}{dot}{x}", x)
     else:
         for key in gone:
-            yield Difference(f"{place}{dot}{key}", _shown(a[key]), "nothing", alike=False)
+            yield Difference(f"{place}{dot}{key}", _shown(a[key]), NOTHING, alike=False)
         for key in new:
-            yield Difference(f"{place}{dot}{key}", "nothing", _shown(b[key]), alike=False)
+            yield Difference(f"{place}{dot}{key}", NOTHING, _shown(b[key]), alike=False)
     for key, value in a.items():
         if key in b:
             yield from _values(value, b[key], f"{place}{dot}{key}", key)
@@ -130,4 +144,4 @@ def _covers(masked: str, value: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else "nothing" if value is None else repr(value)
+    return value if isinstance(value, str) else "null" if value is None else repr(value)

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from typing import Any
 
 from opskit.cassette.canonical import Form, form
-from opskit.cassette.difference import differences
+from opskit.cassette.difference import differences, short
 from opskit.cassette.format import Exchanges
 from opskit.cassette.model import Body, Exchange, Headers, Request
 from opskit.cassette.names import Names, bonds
@@ -151,19 +151,22 @@ class Index:
         """The recorded request that differs only in masked or made-up values, if there is one."""
         best: tuple[int, int, dict[str, str]] | None = None
         for index in self._alike(asked, again=asked.method in SAFE):
-            found = differences(self._form(_request(self._exchanges, index)), asked)
+            recorded = self._form(_request(self._exchanges, index))
+            if self._strict and recorded.version != asked.version:
+                continue
+            found = differences(recorded, asked)
             pairs = bonds(found, self._said, index) if self._learn else None if found else {}
             if pairs is None:
                 continue
-            cost = len(found) + sum(4 for recorded in pairs.values() if self.names.bound(recorded))
+            cost = len(found) + sum(4 for old in pairs.values() if self.names.bound(old))
             if best is None or cost < best[0]:
                 best = cost, index, pairs
             if cost <= 1:
                 break
         if best is None:
             return None
-        for new, recorded in best[2].items():
-            self.names.bind(new, recorded)
+        for new, old in best[2].items():
+            self.names.bind(new, old)
         return self._play(best[1], repeated=best[1] in self._played)
 
     def _alike(self, asked: Form, *, again: bool) -> Iterator[int]:
@@ -193,20 +196,20 @@ class Index:
         return asked.key(strict_version=self._strict)
 
     def _refusal(self, method: str, target: str, asked: Form, times: int) -> NoRecordedMatch:
+        request = f"{method} {short(target)}"
         if times:
             count = "once" if times == 1 else f"{times} times"
-            what = f"{method} {target} was recorded {count}, and has been played as often"
+            what = f"{request} was recorded {count}, and has been played as often"
         else:
-            what = f"{method} {target} was not recorded"
-        near = self._near(asked)
-        if near:
+            what = f"{request} was not recorded"
+        if near := self._near(asked):
             what += "\n" + near
         return NoRecordedMatch(
             what,
             "record again, or add to the cassette with mode new_episodes",
             status=501,
             message=what,
-            request=f"{method} {target}",
+            request=request,
         )
 
     def _near(self, asked: Form) -> str:

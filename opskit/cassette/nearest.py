@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from opskit.cassette.canonical import Form
-from opskit.cassette.difference import differences
+from opskit.cassette.difference import Difference, differences, short
 
 __all__ = ["describe"]
 
 SHOWN = 3
+TOLD = 4
 
 
 def describe(asked: Form, recorded: Iterable[tuple[int, Form, bool]]) -> str:
@@ -22,16 +24,21 @@ def describe(asked: Form, recorded: Iterable[tuple[int, Form, bool]]) -> str:
     recorded : iterable of (number, Form, played)
         Recorded ones to compare with.
     """
-    found = []
+    found: dict[bytes, tuple[int, int, Form, bool, list[Difference]]] = {}
+    alike: Counter[bytes] = Counter()
     for number, form, played in recorded:
-        differing = differences(form, asked)
-        weight = sum(1 if difference.alike else 2 for difference in differing)
-        found.append((weight, number, form, played, differing))
-    found.sort(key=lambda item: item[:2])
+        key = form.key()
+        alike[key] += 1
+        if key not in found:
+            differing = differences(form, asked)
+            weight = sum(1 if difference.alike else 2 for difference in differing)
+            found[key] = weight, number, form, played, differing
     lines = []
-    for _, number, form, played, differing in found[:SHOWN]:
-        why = "; ".join(map(str, differing[:4])) or "equal"
-        more = f"; and {len(differing) - 4} more" if len(differing) > 4 else ""
+    for key, item in sorted(found.items(), key=lambda pair: pair[1][:2])[:SHOWN]:
+        _, number, form, played, differing = item
+        where = f"exchange {number}" + (f" and {alike[key] - 1} like it" if alike[key] > 1 else "")
         spent = " (played already)" if played else ""
-        lines.append(f"nearest: exchange {number}{spent} {form.method} {form.path}: {why}{more}")
+        why = "; ".join(map(str, differing[:TOLD])) or "equal"
+        more = f"; and {len(differing) - TOLD} more" if len(differing) > TOLD else ""
+        lines.append(f"nearest: {where}{spent}, {form.method} {short(form.path)}: {why}{more}")
     return "\n".join(lines)
