@@ -66,11 +66,11 @@ def snapshots(bench: Bench, private: PrivateEngine, many: int, at_most: float) -
     cases: dict[str, Callable[[], object]] = {CLI: cli, COLD: cold}
     if many <= 100:
         sdk = docker.DockerClient(private.url, max_pool_size=many)
-        names = [container.name for container in sdk.containers.list(sparse=True)]
+        ids = [container.id for container in sdk.containers.list(sparse=True)]
 
         def pool() -> None:
             with ThreadPoolExecutor(many) as threads:
-                list(threads.map(lambda name: sdk.api.stats(name, stream=False), names))
+                list(threads.map(lambda id_: sdk.api.stats(id_, stream=False), ids))
 
         cases[POOL] = pool
     wants = [Want(COLD, CLI, at_most)] if many == 100 else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -38,6 +38,18 @@ _SIGNALLED = (130, 137, 143)  # what `docker stop` and Ctrl-C leave behind
 _FULL = 90.0  # percent
 
 
+class _Figures(NamedTuple):
+    """What the report takes from the stats of one container."""
+
+    time: int
+    memory_percent: float | None
+    cpu_percent: float | None
+    throttled_percent: float | None
+
+
+_FIGURES = _Figures._fields[1:]
+
+
 def health(
     items: Sequence[Mapping[str, Any]],
     inspects: Sequence[Mapping[str, Any] | Exception],
@@ -59,15 +71,23 @@ def health(
         The time that uptimes end at, where the stats tell none.
     """
     told = details(inspects)
-    known = stats.set_index("id")
+    read = stats["time"].dt.tz_localize(None).to_numpy("datetime64[ns]").astype("int64")
+    figures_of = dict(
+        zip(
+            stats["id"],
+            zip(read.tolist(), *(stats[name].tolist() for name in _FIGURES), strict=True),
+            strict=True,
+        )
+    )
+    started = instants([_state(inspect).get("StartedAt") for inspect in inspects]).tolist()
     rows = []
     for at, (item, inspect) in enumerate(zip(items, inspects, strict=True)):
         gone = isinstance(inspect, Exception)
         answer: Mapping[str, Any] = {} if isinstance(inspect, Exception) else inspect
-        state = answer.get("State") or {}
+        state = _state(inspect)
         has_check = bool((answer.get("Config") or {}).get("Healthcheck"))
         id_ = str(item.get("Id") or "")
-        figures = known.loc[id_] if id_ in known.index else None
+        figures = _Figures(*figures_of.get(id_, (NO_TIME, None, None, None)))
         row = {
             "name": str(answer.get("Name") or (item.get("Names") or [""])[0]).lstrip("/"),
             "image": item.get("Image") or (answer.get("Config") or {}).get("Image"),
@@ -78,10 +98,10 @@ def health(
             "restart_count": told["restart_count"][at],
             "exit_code": told["exit_code"][at],
             "oom_killed": told["oom_killed"][at],
-            "memory_percent": None if figures is None else figures["memory_percent"],
-            "cpu_percent": None if figures is None else figures["cpu_percent"],
-            "started": state.get("StartedAt"),
-            "uptime": _uptime(state, figures, now_ns),
+            "memory_percent": figures.memory_percent,
+            "cpu_percent": figures.cpu_percent,
+            "started": started[at],
+            "uptime": _uptime(state, started[at], figures.time, now_ns),
             "id": id_,
         }
         row["severity"], row["attention"] = _judge(row, figures)
@@ -89,11 +109,14 @@ def health(
     rows.sort(key=lambda row: (-row["severity"], -len(row["attention"]), row["name"]))
     names = [column.name for column in COLUMNS]
     data = transpose(names, [tuple(row[name] for name in names) for row in rows])
-    data["started"] = instants(data["started"])
     return build(COLUMNS, data)
 
 
-def _judge(row: Mapping[str, Any], figures: Any) -> tuple[int, str]:
+def _state(inspect: Mapping[str, Any] | Exception) -> Mapping[str, Any]:
+    return {} if isinstance(inspect, Exception) else inspect.get("State") or {}
+
+
+def _judge(row: Mapping[str, Any], figures: _Figures) -> tuple[int, str]:
     """How bad it is, and all the reasons, the worst first."""
     broken, odd = [], []
     streak, code, status = row["failing_streak"] or 0, row["exit_code"], row["status"]
@@ -116,7 +139,7 @@ def _judge(row: Mapping[str, Any], figures: Any) -> tuple[int, str]:
         odd.append(f"restarted {times}")
     if (row["memory_percent"] or 0) >= _FULL:
         odd.append(f"memory at {row['memory_percent']:.0f} % of the limit")
-    if figures is not None and figures["throttled_percent"] >= _FULL:
+    if (figures.throttled_percent or 0) >= _FULL:
         odd.append("throttled by its CPU quota")
     return (2 if broken else 1 if odd else 0), "; ".join(broken + odd)
 
@@ -126,9 +149,7 @@ def _last_output(state: Mapping[str, Any]) -> str | None:
     return " ".join(str(log[-1].get("Output") or "").split()) if log else None
 
 
-def _uptime(state: Mapping[str, Any], figures: Any, now_ns: int) -> int:
-    started = int(instants([state.get("StartedAt")])[0])
+def _uptime(state: Mapping[str, Any], started: int, read: int, now_ns: int) -> int:
     if started == NO_TIME or not state.get("Running") or state.get("Restarting"):
         return int(NO_TIME)
-    read = None if figures is None else figures["time"]
-    return max((now_ns if read is None or pd.isna(read) else read.value) - started, 0)
+    return max((now_ns if read == NO_TIME else read) - started, 0)

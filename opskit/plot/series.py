@@ -103,7 +103,7 @@ class Series:
         bins = max(1, min(most, samples))
         low, high = self.days.min(), self.days.max()
         edges = np.linspace(low, high if high > low else low + 1 / 86_400, bins + 1)
-        at = np.clip(np.searchsorted(edges, self.days, side="right") - 1, 0, bins - 1)
+        at = ((self.days - low) / (edges[-1] - low) * bins).astype("int64").clip(0, bins - 1)
         cell = self.codes * bins + at
         known = ~np.isnan(values)
         size = len(self) * bins

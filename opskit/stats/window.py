@@ -27,7 +27,7 @@ __all__ = ["NOT_ASKED", "ROW_BYTES", "Said", "Track", "Window"]
 NOT_ASKED = -1.0  # the CPU limit of a row whose container was not inspected (yet)
 
 _NS = 1_000_000_000
-_BLOCK = 1024
+_BLOCK = 256
 _ROW = np.dtype(
     [*READING.descr, ("cpu_limit", "f8"), ("arrived", "i8"), ("series", "i4"), ("said", "i4")]
 )
@@ -49,8 +49,8 @@ _WORDS = np.array(
     ["", "paused", "restarted: its counters began anew", "stopped", "removed",
      "the engine did not answer"], dtype=object,
 )  # fmt: skip
-_NOT_COMPARED = (Said.RESTARTED, Said.STOPPED, Said.REMOVED, Said.NO_ANSWER)
-_NOT_COMPARED_WITH = (Said.STOPPED, Said.REMOVED, Said.NO_ANSWER)
+_WITHOUT_FIGURES = np.isin(list(Said), (Said.STOPPED, Said.REMOVED, Said.NO_ANSWER))
+_BEGINS_ANEW = _WITHOUT_FIGURES | np.isin(list(Said), (Said.RESTARTED,))
 
 
 @dataclass(slots=True)
@@ -78,6 +78,7 @@ class Window:
         self.tracks: list[Track] = []
         self._newest = np.empty(0, _ROW)
         self._before = np.empty(0, _ROW)
+        self._texts: dict[str, tuple[list[str], Any]] = {}
 
     def track(self, id_: str, name: str, note: str) -> Track:
         """Begin to follow a container."""
@@ -117,9 +118,10 @@ class Window:
             self._before[track.number] = self._newest[track.number]
             self._newest[track.number] = row
             track.count += 1
-            track.comparable = 0 if said in _NOT_COMPARED_WITH else track.comparable + 1
-            if said is Said.RESTARTED:
-                track.comparable = 1
+            if _BEGINS_ANEW[said]:
+                track.comparable = int(said is Said.RESTARTED)
+            else:
+                track.comparable += 1
 
     def say(self, track: Track, said: Said, when: int | None = None) -> None:
         """Put in a row without figures: something happened to the container at `when`."""
@@ -150,8 +152,19 @@ class Window:
         for row in np.flatnonzero(time.monotonic_ns() - now["arrived"] > stale * _NS).tolist():
             age = (time.monotonic_ns() - int(now["arrived"][row])) / _NS
             notes[row] = f"no sample for {age:.0f} s"
-        names = {"name": [track.name for track in live], "id": [track.id for track in live]}
-        return build(COLUMNS, names | _compared(now, before, np.array(notes, dtype=object)))
+        columns = _compared(now, before, np.array(notes, dtype=object))
+        columns |= {"name": [track.name for track in live], "id": [track.id for track in live]}
+        return build(COLUMNS, columns | self._kept(columns))
+
+    def _kept(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """The columns of text as arrays: making those is slow, and they hardly ever change."""
+        kept = {}
+        for name in ("name", "id", "note"):
+            known = self._texts.get(name)
+            if known is None or known[0] != columns[name]:
+                known = self._texts[name] = (columns[name], _texts(columns[name]))
+            kept[name] = known[1]
+        return kept
 
     def frame(self, last: float | None = None) -> pd.DataFrame:
         """All readings of the window, or of its `last` seconds, by time."""
@@ -182,7 +195,7 @@ def _texts(values: list[str]) -> Any:
 
 def _compared(now: Any, before: Any, notes: Any) -> dict[str, Any]:
     """The columns of rows; `before` is spoilt where it must not be compared with."""
-    apart = np.isin(now["said"], _NOT_COMPARED) | np.isin(before["said"], _NOT_COMPARED_WITH)
+    apart = _BEGINS_ANEW[now["said"]] | _WITHOUT_FIGURES[before["said"]]
     before["time"][apart] = NO_TIME
     limits = np.where(now["cpu_limit"] == NOT_ASKED, np.nan, now["cpu_limit"])
     words = np.where(now["said"] > 0, _WORDS[now["said"]], notes)
