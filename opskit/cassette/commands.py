@@ -129,6 +129,28 @@ def convert(source: Path, target: Path, force: bool) -> None:
 
 
 @cassette.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--for",
+    "kinds",
+    multiple=True,
+    type=click.Choice(["guard", "tecnativa", "linuxserver", "wollomatic"]),
+    help="Whose settings to print; by default everybody's. Repeatable.",
+)
+def policy(files: tuple[Path, ...], kinds: tuple[str, ...]) -> None:
+    """Print the least rights that let the recorded sessions through.
+
+    FILES are cassettes and audit logs. The rules are for 'opskit guard --policy', and as
+    environment files for the docker-socket-proxy of Tecnativa and LinuxServer and for
+    wollomatic's socket-proxy. Each is tried on the recorded requests first; ends with status 1 if
+    one of them would be refused all the same.
+    """
+    from opskit.guard.report import report
+
+    raise SystemExit(1 if report(files, kinds) else 0)
+
+
+@cassette.command()
 @_file
 def recover(file: Path) -> None:
     """Make a cassette of what a killed recording left behind."""

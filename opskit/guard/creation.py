@@ -14,7 +14,7 @@ from typing import Any
 from opskit.guard.asked import Asked
 from opskit.guard.gojson import members, pick
 
-__all__ = ["FORBIDDABLE", "looks_into", "objections"]
+__all__ = ["FORBIDDABLE", "host_folders", "looks_into", "objections"]
 
 _BODIES = re.compile(
     r"/(containers/create|containers/[^/]+/(start|update|exec)|services/create"
@@ -82,6 +82,12 @@ def _host(body: Any, *names: str) -> Iterator[Any]:
     yield from pick(body, "hostconfig", *names)
     yield from pick(body, "tasktemplate", "containerspec", *names)
     yield from pick(body, *names)
+
+
+def host_folders(asked: Asked) -> Iterator[str | None]:
+    """The folders of the host that a call asks to mount; None for one that cannot be told."""
+    if looks_into(asked):
+        yield from _sources(asked)
 
 
 def _privileged(body: Any) -> Reasons:
