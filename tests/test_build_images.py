@@ -168,9 +168,12 @@ def test_an_interrupted_build_ends_on_the_engine_too(engine, private_engine):
         env=os.environ,
     ) as builder:
         assert builder.stdout.readline() == "begin\n"
-        until(lambda: len(engine.containers()) == 1)
-        builder.send_signal(signal.SIGINT)
-        assert "KeyboardInterrupt" in builder.communicate(timeout=20)[1]
+        try:
+            until(lambda: len(engine.containers()) == 1)
+            builder.send_signal(signal.SIGINT)
+            assert "KeyboardInterrupt" in builder.communicate(timeout=20)[1]
+        finally:
+            builder.kill()
     until(lambda: engine.containers(all=True).empty)
     assert "myapp:slow" not in engine.images()["name"].tolist()
 

@@ -132,7 +132,8 @@ def test_a_build_that_writes_like_a_builder():
         " ---> 0123456789ab\n",
         "Step 2/2 : RUN echo 'Step 9/9 : no step'; echo ' ---> no image'\n",
         " ---> Running in fedcba987654\n",
-        "said: Step 9/9\n",
+        "Step 9/9 : no step\n",
+        " ---> no image\n",
         "Removing intermediate container fedcba987654\n",
         " ---> ba9876543210\n",
         "[Warning] One or more build-args [X] were not consumed\n",
@@ -143,6 +144,30 @@ def test_a_build_that_writes_like_a_builder():
     frame = steps.frame()
     assert list(frame.columns) == [column.name for column in STEP_COLUMNS]
     assert frame["image_id"].tolist() == ["0123456789ab", "ba9876543210"]
-    assert frame["output"].tolist() == ["", "said: Step 9/9\n"]
+    assert frame["output"].tolist() == ["", "Step 9/9 : no step\n"]
     assert steps.built == "ba9876543210"
     assert Steps().frame().dtypes.equals(frame.dtypes)
+
+
+def test_a_build_that_writes_like_podmans():
+    steps = Steps(show=False)
+    for text in (
+        "[1/2] STEP 1/2: FROM box AS one\n",
+        "[1/2] STEP 2/2: RUN true\n",
+        "--> Using cache 9b8da116327b2d8b480085d8b73df7cba59866b56df827e8697692f93acd0069\n",
+        "--> 9b8da116327\n",
+        "[2/2] STEP 1/2: FROM one\n",
+        "[2/2] STEP 2/2: RUN echo hi\n",
+        "hi\n",
+        "COMMIT docker.io/library/x:1\n",
+        "--> 669eb502152\n",
+        "669eb50215239566d63807bdee751116e33938037fed07a1288e6c66bf2f1ed8\n",
+        "Successfully built 669eb5021523\n",
+    ):
+        steps.take({"stream": text})
+    frame = steps.frame()
+    assert frame["step"].tolist() == [1, 2, 1, 2]
+    assert frame["cached"].tolist() == [False, True, False, False]
+    assert frame["output"].tolist() == ["", "", "", "hi\n"]
+    assert frame["image_id"].fillna("").tolist() == ["", "9b8da116327", "", "669eb502152"]
+    assert steps.built == "669eb5021523"

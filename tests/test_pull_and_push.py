@@ -232,9 +232,12 @@ def test_an_interrupted_pull_ends_on_the_engine_too(engine, server, registry, he
         env={**os.environ, "DOCKER_CONFIG": "/nonexistent"},
     ) as puller:
         assert puller.stdout.readline() == "begin\n"
-        until(lambda: half_pulled(server))
-        puller.send_signal(signal.SIGINT)
-        assert "KeyboardInterrupt" in puller.communicate(timeout=20)[1]
+        try:
+            until(lambda: half_pulled(server))
+            puller.send_signal(signal.SIGINT)
+            assert "KeyboardInterrupt" in puller.communicate(timeout=20)[1]
+        finally:
+            puller.kill()
     until(lambda: not half_pulled(server))
     assert link not in str(list(engine.images()["tags"]))
     assert engine.pull(f"{registry.address}/{heavy}").digest

@@ -214,7 +214,7 @@ def post_following(
 def failure_of(message: dict[str, Any]) -> str:
     """The error that a message reports; empty where it reports none."""
     detail = message.get("errorDetail") or {}
-    return str(message.get("error") or detail.get("message") or "")
+    return str(message.get("error") or detail.get("message") or "").strip()
 
 
 def failed(request: str, message: str, log: Any) -> OperationFailed:
@@ -248,7 +248,10 @@ _REMEDIES = (
         "check the image's name and tag",
     ),
     ("processing tar file|unexpected eof|archive/tar", "it is no complete tar archive: check it"),
-    ("returned a non-zero code", "the command in the Dockerfile failed: see .log of this error"),
+    (
+        "returned a non-zero code|exit status",
+        "the command in the Dockerfile failed: see .steps of this error",
+    ),
 )
 
 

@@ -26,10 +26,13 @@ STEP_COLUMNS = (
 )
 """Columns of ``build.steps``."""
 
-_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
-_IMAGE = re.compile(r" ---> ([0-9a-f]{12})\s*$")
+# as Docker writes them, and as Podman does
+_STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP (\d+)/(\d+) ?: (.*)", re.DOTALL | re.IGNORECASE)
+_IMAGE = re.compile(r" ?--?-> ([0-9a-f]{11,12})\s*$")
+_CACHED = re.compile(r" ?--?-> Using cache")
 _ABOUT = re.compile(
-    r" ---> |Removing intermediate container|Successfully (built|tagged)|\[Warning\]"
+    r" ?--?-> |Removing intermediate container|Successfully tagged|\[Warning\]|COMMIT |"
+    r"[0-9a-f]{64}\s*$"
 )
 
 
@@ -73,7 +76,7 @@ class Steps:
         text = str(message.get("stream") or "")
         if not text:
             return
-        if match := _STEP.match(text):
+        if (match := _STEP.match(text)) and self._follows(int(match[1]), int(match[2])):
             self._end()
             self.total = int(match[2])
             self.steps.append(_Step(int(match[1]), match[3].strip(), time.monotonic()))
@@ -83,8 +86,14 @@ class Steps:
         elif self.steps:
             self._told(self.steps[-1], text)
 
+    def _follows(self, number: int, total: int) -> bool:
+        """Whether this is the next step, and not what a command wrote that looks like one."""
+        if number == 1:
+            return not self.steps or self.steps[-1].number == self.total
+        return bool(self.steps) and (number, total) == (self.steps[-1].number + 1, self.total)
+
     def _told(self, step: _Step, text: str) -> None:
-        if " ---> Using cache" in text:
+        if _CACHED.match(text):
             step.cached = True
         elif match := _IMAGE.match(text):
             step.image = match[1]
