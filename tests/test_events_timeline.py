@@ -209,6 +209,7 @@ def test_inspect_tells_what_was_before_the_events() -> None:
             if ended
             else "0001-01-01T00:00:00Z",
             "ExitCode": 5,
+            "Running": ended is None,
         }
         labels = {"com.docker.compose.service": "db"}
         return {"Id": ident, "Name": "/db", "Created": state["StartedAt"], "State": state,
@@ -217,7 +218,12 @@ def test_inspect_tells_what_was_before_the_events() -> None:
     frame = story(
         at(100, "die", exitCode="1"),
         at(0, "exec_start: x", "quiet"),
-        inspect=[inspect("c1", 40), inspect("idle", 10), inspect("gone", 10, 20)],
+        inspect=[
+            inspect("c1", 40),
+            inspect("idle", 10),
+            inspect("gone", 10, 20),
+            inspect("short", 10, 9.99),  # Docker 20.10 has noted such ends
+        ],
     )
     rows = frame[frame["kind"].eq("span") & frame["what"].ne("created")].set_index("id")
     assert rows.loc["c1", "duration_seconds"].iloc[0] == 60
@@ -226,6 +232,7 @@ def test_inspect_tells_what_was_before_the_events() -> None:
         "running", "db", "db", True,
     ]  # fmt: skip
     assert rows.loc["gone", "exit_code"].iloc[0] == 5
+    assert rows.loc["short", "what"].tolist() == ["running", "stopped"]
     assert bool(rows.loc["quiet", "open_begin"])
 
 

@@ -205,8 +205,9 @@ def _inspected(
         state = one.get("State") or {}
         begun, ended = _ns(state.get("StartedAt")), _ns(state.get("FinishedAt"))
         moments = [(_ns(one.get("Created")), Act.CREATE, -1), (begun, Act.START, -1)]
-        if ended > begun:
-            moments.append((ended, Act.DIE, int(state.get("ExitCode", -1))))
+        # of a very short run an engine may note the end before the start
+        if ended > begun or (ended > 0 and state.get("Running") is False):
+            moments.append((max(ended, begun + 1), Act.DIE, int(state.get("ExitCode", -1))))
         made += [(number, ns, act, code) for ns, act, code in moments if 0 < ns < before]
     columns = zip(*made, strict=True) if made else ([], [], [], [])
     names = ("code", "time", "act", "exit_code")
