@@ -74,6 +74,19 @@ def test_what_is_sent_is_drawn_below_the_line() -> None:
     assert low < 0 < high
 
 
+@pytest.mark.parametrize("factor", [0, 1e-3, 1, 1e6])
+def test_no_tick_says_what_another_says(factor: float) -> None:
+    frame = series(1, 21)
+    frame["network_rx_bytes_per_second"] *= factor
+    frame["network_tx_bytes_per_second"] *= 0
+    network = opskit.plot.stats(frame, metrics="network")
+    drawn(network)
+    low, high = network.get_ylim()
+    ticks = network.yaxis.get_major_ticks()
+    told = [tick.label1.get_text() for tick in ticks if low <= tick.get_loc() <= high]
+    assert len(told) == len(set(told)) >= 1
+
+
 def test_a_long_series_is_drawn_as_its_means_between_low_and_high() -> None:
     cpu = opskit.plot.stats(series(2, 3000), metrics="cpu")
     assert max(len(line.get_xdata()) for line in cpu.lines) <= 500

@@ -99,7 +99,10 @@ class _RoundBytes(MaxNLocator):
         unit = 1.0
         while max(abs(vmin), abs(vmax)) >= 2 * unit * self._base:
             unit *= self._base
-        return np.asarray(super().tick_values(vmin / unit, vmax / unit)) * unit
+        ticks = np.asarray(super().tick_values(vmin / unit, vmax / unit))
+        if unit == 1:  # bytes are written whole
+            ticks = ticks[ticks == ticks.round()]
+        return ticks * unit
 
 
 def nothing(axes: Axes) -> None:
