@@ -186,7 +186,7 @@ margin-left:.35em;padding-left:.75em}
 .opskit-record .opskit-key{color:var(--jp-mirror-editor-property-color,#4078c0);
 margin-right:.9em}
 .opskit-record .opskit-hint,.opskit-record .opskit-empty{
-color:var(--jp-content-font-color3,rgba(128,128,128,.9))}
+color:var(--jp-content-font-color2,rgba(128,128,128,.9))}
 .opskit-record details[open]>summary .opskit-hint{display:none}
 .opskit-record .opskit-int,.opskit-record .opskit-float{
 color:var(--jp-mirror-editor-number-color,inherit)}
