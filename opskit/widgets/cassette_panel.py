@@ -15,7 +15,7 @@ from opskit.cassette.format import Cassette as Recorded
 from opskit.cassette.format import load
 from opskit.cassette.model import Exchange
 from opskit.cassette.show import bodies
-from opskit.widgets.panel import Panel
+from opskit.widgets.panel import Panel, beside
 from opskit.wire.session import Replay, open_cassette
 
 __all__ = ["Cassette"]
@@ -48,10 +48,7 @@ class Cassette(Panel):
         named = ("search", "exchanges", "detail", "speed", "play", "pace", "serve", "address")
         for name in named:
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
-        controls = W.HBox(
-            [self._play, self._speed, self._serve, self._pace],
-            layout=W.Layout(flex_flow="row wrap"),
-        )
+        controls = beside(self._play, self._speed, self._serve, self._pace)
         title = W.HTML(f"<b>{html.escape(self._cassette.title())}</b>")
         view = [title, self._search, self._exchanges, controls, self._address, self._detail]
         super().__init__(str(self._path), view)
@@ -65,7 +62,7 @@ class Cassette(Panel):
         self._pace.observe(lambda _: self._serve_again(), "value")
         self._list()
         self.remember("exchange", self._exchanges)
-        self.tell(f"{len(self._frame)} exchanges")
+        self.tell("choose an exchange")
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -148,12 +145,9 @@ class Cassette(Panel):
         table = shown.to_html(border=0, index=False, na_rep="", max_rows=60)
         return f"<b>{html.escape(self._cassette.title())}</b>{table}"
 
-    def close(self) -> None:
-        """Close the panel; what it serves ends."""
+    def release(self) -> None:
         self._stopping.set()
-        if not self.closed:
-            self._unserve()
-        super().close()
+        self._unserve()
 
     def __repr__(self) -> str:
         return f"<Cassette {self._cassette.title()}>"

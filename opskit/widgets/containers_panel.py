@@ -13,7 +13,7 @@ import pandas as pd
 from opskit.engine import Engine
 from opskit.errors import OpskitError
 from opskit.frames import containers as frames
-from opskit.widgets.panel import Panel
+from opskit.widgets.panel import Panel, beside
 
 __all__ = ["Containers"]
 
@@ -47,10 +47,10 @@ class Containers(Panel):
         self._rows.add_class("opskit-listed")
         self._table.add_class("jp-RenderedHTMLCommon")
         self._result.add_class("jp-RenderedHTMLCommon")
-        wrapped = W.Layout(flex_flow="row wrap")
-        chooser = W.HBox([getattr(self, f"_{name}") for name in choosers], layout=wrapped)
+        chooser = beside(*(getattr(self, f"_{name}") for name in choosers))
         view = [chooser, self._rows, *self._buttons(), self._result, self._table]
         super().__init__(engine.address, view, interval=interval)
+        self.add_class("opskit-texts")
         for name in choosers:
             widget = getattr(self, f"_{name}")
             self.remember(name, widget)
@@ -66,11 +66,11 @@ class Containers(Panel):
         rows = []
         if not self._engine.read_only:
             changes = [self._button(name, partial(self._change, name)) for name in ACTIONS]
-            rows.append(W.HBox(changes, layout=W.Layout(flex_flow="row wrap")))
+            rows.append(beside(*changes))
             looks += [("rename", self._rename), ("exec", self._exec)]
         buttons = [self._button(name, call) for name, call in looks]
         with_word = [] if self._engine.read_only else [self._argument]
-        rows.append(W.HBox([*buttons, *with_word], layout=W.Layout(flex_flow="row wrap")))
+        rows.append(beside(*buttons, *with_word))
         return rows
 
     def _button(self, name: str, call: Callable[[], None]) -> W.Button:
@@ -163,8 +163,9 @@ class Containers(Panel):
         self._again()
 
     def _again(self) -> None:
+        """Show what an action changed, and go on telling how the action went."""
         if not self.live:
-            self.act("read", self.read, self._painted)
+            self.act("", self.read, self._painted)
 
     def _rename(self) -> None:
         chosen, name = self._picked(one=True), self._argument.value.strip()
@@ -173,10 +174,10 @@ class Containers(Panel):
         if not name:
             self.tell(OpskitError("write the new name into the field beside the buttons"))
             return
-        row = chosen.iloc[0]
+        one = chosen.iloc[0]
         self.act(
-            f"rename {row['name']} to {name}",
-            lambda: self._engine.rename(row["id"], name),
+            f"rename {one['name']} to {name}",
+            lambda: self._engine.rename(one["id"], name),
             lambda _: self._again(),
         )
 
@@ -187,9 +188,9 @@ class Containers(Panel):
         if not command:
             self.tell(OpskitError("write the command into the field beside the buttons"))
             return
-        row = chosen.iloc[0]
+        one = chosen.iloc[0]
         self.act(
-            f"exec in {row['name']}", lambda: self._engine.exec(row["id"], command), self._executed
+            f"exec in {one['name']}", lambda: self._engine.exec(one["id"], command), self._executed
         )
 
     def _executed(self, done: Any) -> None:
@@ -200,10 +201,10 @@ class Containers(Panel):
         chosen = self._picked(one=True)
         if chosen is None:
             return
-        row = chosen.iloc[0]
+        one = chosen.iloc[0]
         self.act(
-            f"logs of {row['name']}",
-            lambda: self._engine.logs(row["id"], tail=LINES),
+            f"logs of {one['name']}",
+            lambda: self._engine.logs(one["id"], tail=LINES),
             lambda frame: self._say(_pre("\n".join(frame["line"].astype(str)) or "(no lines)")),
         )
 
@@ -211,10 +212,10 @@ class Containers(Panel):
         chosen = self._picked(one=True)
         if chosen is None:
             return
-        row = chosen.iloc[0]
+        one = chosen.iloc[0]
         self.act(
-            f"inspect {row['name']}",
-            lambda: self._engine.inspect(row["id"], kind="container"),
+            f"inspect {one['name']}",
+            lambda: self._engine.inspect(one["id"], kind="container"),
             lambda record: self._say(record._repr_html_()),
         )
 

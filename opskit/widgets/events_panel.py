@@ -17,9 +17,9 @@ import pandas as pd
 import opskit
 from opskit import plot
 from opskit.engine import Engine
-from opskit.events.watch import Watch
+from opskit.events.watch import NOT_EVENTS, Watch
 from opskit.frames.events import rows_frame
-from opskit.widgets.panel import Panel
+from opskit.widgets.panel import Panel, beside
 from opskit.widgets.picture import canvas, img, png, show
 
 __all__ = ["Events"]
@@ -63,15 +63,13 @@ class Events(Panel):
         self._pause = W.ToggleButton(
             description="Pause", tooltip="hold the feed still; nothing is lost meanwhile"
         )
-        self._image = canvas("timeline of the window")
+        self._image = canvas()
         self._feed = W.HTML()
         for name in ("type", "search", "probes", "window", "pause", "image", "feed"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
-        choosers = W.HBox(
-            [self._type, self._search, self._window, self._probes, self._pause],
-            layout=W.Layout(flex_flow="row wrap"),
-        )
+        choosers = beside(self._type, self._search, self._window, self._probes)
         super().__init__(engine.address, [choosers, self._image, self._feed], interval=0.25)
+        self.bar.children = (self._toggle, self._pause, self._once, self._status)
         for name in ("type", "search", "probes", "window"):
             widget = getattr(self, f"_{name}")
             self.remember(name, widget)
@@ -112,9 +110,9 @@ class Events(Panel):
 
         def drain() -> None:
             try:
-                for row in watch:
+                for event in watch:
                     with self._lock:
-                        self._rows.append(dict(row))
+                        self._rows.append(dict(event))
                         self._count += 1
             except Exception as error:
                 self._failure = error
@@ -135,7 +133,7 @@ class Events(Panel):
         self._drawn_at, self._drawn_count = time.monotonic(), self._count
         begin = self._begin()
         with self._lock:
-            rows = [row for row in self._rows if row["time"] >= begin]
+            rows = [r for r in self._rows if r["time"] >= begin]
         listed = self._engine.get("/containers/json", all=True) or []
         inspected = self._engine.get_many([f"/containers/{one['Id']}/json" for one in listed])
         existing = [one for one in inspected if isinstance(one, dict)]
@@ -150,7 +148,7 @@ class Events(Panel):
         """The events of the window, filtered as chosen, with the columns of `Engine.events`."""
         begin = self._begin()
         chosen = [
-            row for row in self._chosen_rows() if row["time"] >= begin and row["type"] != "gap"
+            r for r in self._chosen_rows() if r["time"] >= begin and r["type"] not in NOT_EVENTS
         ]
         return rows_frame(reversed(chosen))
 
@@ -159,16 +157,16 @@ class Events(Panel):
         with self._lock:
             rows = list(self._rows)
         words = self._search.value.lower().split()
-        return (row for row in reversed(rows) if self._wanted(row, words))
+        return (one for one in reversed(rows) if self._wanted(one, words))
 
-    def _wanted(self, row: dict[str, Any], words: list[str]) -> bool:
-        if row["type"] == "gap":
+    def _wanted(self, event: dict[str, Any], words: list[str]) -> bool:
+        if event["type"] == "gap":
             return True
-        if self._type.value not in ("all", row["type"]):
+        if self._type.value not in ("all", event["type"]):
             return False
-        if not self._probes.value and row.get("healthcheck") is True:
+        if not self._probes.value and event.get("healthcheck") is True:
             return False
-        text = " ".join(str(row.get(key, "")) for key in SEARCHED).lower()
+        text = " ".join(str(event.get(key, "")) for key in SEARCHED).lower()
         return all(word in text for word in words)
 
     def paint(self, data: Reading) -> None:
@@ -206,20 +204,20 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _line(row: dict[str, Any]) -> str:
-    kind, action = row["type"], str(row["action"])
+def _line(event: dict[str, Any]) -> str:
+    kind, action = event["type"], str(event["action"])
     if kind == "gap":
-        text, action = f"events may be missing here: {row['detail']}", "gap"
+        text, action = f"events may be missing here: {event['detail']}", "gap"
     elif kind == "reconcile":
-        text = f"found after the gap: {row.get('name')} {action}"
+        text = f"found after the gap: {event.get('name')} {action}"
     else:
-        parts = (kind, action, row.get("detail"), row.get("name"), _code(row))
+        parts = (kind, action, event.get("detail"), event.get("name"), _code(event))
         text = " ".join(part for part in parts if isinstance(part, str) and part)
     colour = "var(--jp-error-color1, #b00020)" if action in LOUD else "inherit"
-    clock = row["time"].strftime("%H:%M:%S.%f")[:-3]
+    clock = event["time"].strftime("%H:%M:%S.%f")[:-3]
     return f"<div style='color: {colour}'><time>{clock}</time> {html.escape(text)}</div>"
 
 
-def _code(row: dict[str, Any]) -> str:
-    code = row.get("exit_code")
+def _code(event: dict[str, Any]) -> str:
+    code = event.get("exit_code")
     return "" if code is None or pd.isna(code) else f"exit code {code}"

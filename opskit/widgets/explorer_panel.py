@@ -106,10 +106,10 @@ class Explorer(Panel):
             found = [e for e in ENDPOINTS if e.path.startswith(text)] or found
         former = self._endpoints.value
         self._endpoints.options = [(f"{e.method} {e.path} — {e.summary}", e) for e in found]
-        if former in found:
-            self._endpoints.value = former
-        elif text and found:
+        if text and found:
             self._endpoints.value = found[0]
+        elif former in found:
+            self._endpoints.value = former
 
     def _choose(self) -> None:
         endpoint = self.endpoint
@@ -143,6 +143,7 @@ class Explorer(Panel):
             "description": param.name + mark,
             "tooltip": param.doc,
             "style": {"description_width": "9em"},
+            "layout": W.Layout(width="auto"),
         }
         if param.type == "bool":
             return W.Dropdown(options=["", "true", "false"], **common)
@@ -259,8 +260,8 @@ class Explorer(Panel):
         return Answer(stream.status, seconds, stream.headers, decode(bytes(data), kind, path), cut)
 
     def _show(self, answer: Answer) -> None:
-        self.answer = answer
         self._result.value = _answer_html(answer)
+        self.answer = answer
 
     def table(self) -> str:
         shown = _answer_html(self.answer) if self.answer else ""

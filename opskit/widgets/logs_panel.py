@@ -15,7 +15,7 @@ from opskit.engine import Engine
 from opskit.frames.logs import LogDecoder, LogLine
 from opskit.stream import Stream
 from opskit.times import to_wire
-from opskit.widgets.panel import Panel
+from opskit.widgets.panel import Panel, beside
 
 __all__ = ["Logs", "level"]
 
@@ -67,9 +67,8 @@ class Logs(Panel):
         self._text = W.HTML()
         for name in ("search", "stream", "level", "text"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
-        choosers = [self._search, self._stream, self._level]
-        chooser = W.HBox(choosers, layout=W.Layout(flex_flow="row wrap"))
-        super().__init__((engine.address, container), [chooser, self._text], interval=0.25)
+        choosers = beside(self._search, self._stream, self._level)
+        super().__init__((engine.address, container), [choosers, self._text], interval=0.25)
         self._toggle.description = "Follow"
         for name in ("search", "stream", "level"):
             widget = getattr(self, f"_{name}")
@@ -84,7 +83,7 @@ class Logs(Panel):
             rows = self._engine.logs(self._container, tail=self._tail).to_dict("records")
             with self._lock:
                 self._lines.clear()
-                self._lines.extend({str(k): v for k, v in row.items()} for row in rows)
+                self._lines.extend({str(k): v for k, v in each.items()} for each in rows)
             return True
         if self._failure is not None:
             failure, self._failure = self._failure, None

@@ -19,19 +19,29 @@ from typing import Any
 
 import ipywidgets as W
 
-__all__ = ["Panel", "kernel_loop"]
+__all__ = ["Panel", "beside", "kernel_loop"]
 
 STYLE = """<style>
 .opskit-panel { color: var(--jp-ui-font-color1, #222); }
-.opskit-panel .opskit-status { min-height: 1.4em; }
+.opskit-panel .opskit-bar { align-items: center; }
+.opskit-panel .opskit-status { min-height: 1.4em; margin-left: .5em; }
+.opskit-panel .widget-checkbox { width: auto; margin-right: 1em; }
 .opskit-panel .opskit-error { color: var(--jp-error-color1, #b00020); font-weight: 600; }
 .opskit-panel .widget-html-content { line-height: 1.5; }
-.opskit-panel td, .opskit-panel th { text-align: left; }
-.opskit-panel .opskit-listed { flex-direction: column; }
+.opskit-panel .jp-RenderedHTMLCommon table { margin-left: 0; }
+.opskit-panel .jp-RenderedHTMLCommon th:first-child,
+.opskit-panel .jp-RenderedHTMLCommon td:first-child,
+.opskit-texts .jp-RenderedHTMLCommon th, .opskit-texts .jp-RenderedHTMLCommon td {
+  text-align: left; }
+.opskit-panel .opskit-choosers { flex-flow: row wrap; align-items: center; }
+.opskit-panel .opskit-choosers > .widget-dropdown { width: auto; margin-right: 1em; }
+.opskit-panel .opskit-choosers .widget-label { width: auto; }
+.opskit-panel .opskit-listed { flex-direction: column; align-items: stretch; }
 .opskit-panel .opskit-listed > label { width: auto; max-width: none; text-align: left; }
 .opskit-panel .opskit-listed > label, .opskit-panel .opskit-listed > select {
   font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px);
-  white-space: pre; margin: 0; padding-left: 3px; }
+  white-space: pre; margin: 0; }
+.opskit-panel .opskit-listed > label { padding-left: 5px; }
 .opskit-panel button:focus-visible, .opskit-panel input:focus-visible,
 .opskit-panel select:focus-visible, .opskit-panel textarea:focus-visible,
 .opskit-panel summary:focus-visible, .opskit-panel [tabindex]:focus-visible {
@@ -67,6 +77,13 @@ def _cell() -> str:
         parent = get_ipython().kernel.get_parent()
         return str(parent["metadata"].get("cellId", ""))
     return ""
+
+
+def beside(*widgets: W.Widget) -> W.HBox:
+    """Widgets beside each other, below each other where the page is narrow."""
+    box = W.HBox(widgets)
+    box.add_class("opskit-choosers")
+    return box
 
 
 class Panel(W.VBox):  # type: ignore[misc]
@@ -113,10 +130,12 @@ class Panel(W.VBox):  # type: ignore[misc]
         ):
             widget.add_class(f"opskit-{name}")
         self.bar = W.HBox([self._toggle, self._once, self._status])
+        self.bar.add_class("opskit-bar")
         self._was_seen = False
         # the frontend counts its views of this widget when the count is a number
         super().__init__([W.HTML(STYLE), self.bar, self._confirm, *view], _view_count=0)
         self.add_class("opskit-panel")
+        self._confirm.add_class("opskit-bar")
         self.add_class(f"opskit-{type(self).__name__.lower()}")
         self._replace_former()
         self.observe(self._on_views, "_view_count")
@@ -246,8 +265,12 @@ class Panel(W.VBox):  # type: ignore[misc]
         work: Callable[[], Any],
         then: Callable[[Any], None] | None = None,
     ) -> threading.Thread:
-        """Do ``work`` in a thread, telling that it is under way, then its result or its error."""
-        self.tell(f"{label} …")
+        """Do ``work`` in a thread, telling that it is under way, then its result or its error.
+
+        Without a label only an error is told.
+        """
+        if label:
+            self.tell(f"{label} …")
 
         def run() -> None:
             try:
@@ -262,7 +285,8 @@ class Panel(W.VBox):  # type: ignore[misc]
         return thread
 
     def _acted(self, label: str, then: Callable[[Any], None] | None, result: Any) -> None:
-        self.tell(f"{label}: done")
+        if label:
+            self.tell(f"{label}: done")
         if then is not None:
             then(result)
 

@@ -28,10 +28,10 @@ def img(data: bytes, text: str) -> str:
     return f'<img alt="{html.escape(text)}" src="{source}">'
 
 
-def canvas(text: str) -> W.Image:
+def canvas() -> W.Image:
     """A widget for `show`; until then it takes no room."""
     layout = W.Layout(max_width="100%", align_self="flex-start", display="none")
-    return W.Image(format="png", tooltip=text, layout=layout)
+    return W.Image(format="png", layout=layout)
 
 
 def show(image: W.Image, data: bytes) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from opskit import plot
 from opskit.engine import Engine
 from opskit.stats.sampler import Sampler
-from opskit.widgets.panel import Panel
+from opskit.widgets.panel import Panel, beside
 from opskit.widgets.picture import canvas, img, png, show
 
 __all__ = ["Stats"]
@@ -68,15 +68,12 @@ class Stats(Panel):
         )
         self._kind = W.Dropdown(description="Charts", options=PICTURES)
         self._sort = W.Dropdown(description="Highest", options=list(SORTS.items()))
-        self._image = canvas("charts of the window")
+        self._image = canvas()
         self._table = W.HTML()
         for name in ("window", "every", "kind", "sort", "image", "table"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
         self._table.add_class("jp-RenderedHTMLCommon")
-        choosers = W.HBox(
-            [self._window, self._every, self._kind, self._sort],
-            layout=W.Layout(flex_flow="row wrap"),
-        )
+        choosers = beside(self._window, self._every, self._kind, self._sort)
         view = [choosers, self._image, self._table]
         super().__init__(engine.address, view, interval=max(interval, 1.0), live=False)
         for name in ("window", "every", "kind", "sort"):
