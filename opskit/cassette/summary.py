@@ -77,6 +77,8 @@ def kind_of_answer(response: Response | None) -> str:
     for word, told in {"tar": "tar", "docker": "output", "text": "text"}.items():
         if word in kind:
             return told
+    if head[:1] <= b"\x03" and head[1:4] == b"\0\0\0":
+        return "output"  # older engines send multiplexed output without a type
     return "binary" if b"\0" in head[:512] else "text"
 
 
