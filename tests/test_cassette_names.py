@@ -207,6 +207,20 @@ def test_a_stricter_match_keeps_the_version() -> None:
         asked(strict, "GET", "/v1.44/info")
 
 
+def test_what_has_to_agree_can_be_said_in_vcrpys_words() -> None:
+    tape = Tape()
+    tape.add("POST", "/x?a=1", {"b": [1]}, {"n": 1})
+    tape.add("POST", "/y?a=1", {"b": [2]}, {"n": 2})
+    index = Index(tape.exchanges, match_on=["method", "path"], names=False)
+    assert asked(index, "POST", "/y?other=5")[0] == 2
+    index = Index(tape.exchanges, match_on=["method", "path", "query"])
+    with pytest.raises(NoRecordedMatch):
+        asked(index, "POST", "/x?other=5", {"b": [1]})
+    assert asked(index, "POST", "/x?a=1", "anything")[0] == 1
+    with pytest.raises(ValueError, match="no such part of a request: scheme"):
+        Index(tape.exchanges, match_on=["scheme"])
+
+
 @pytest.mark.parametrize(
     ("recorded", "now"),
     [

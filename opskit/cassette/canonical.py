@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -12,7 +13,10 @@ import orjson
 from opskit.cassette.mask import MASKED_BYTES
 from opskit.cassette.model import Body
 
-__all__ = ["Form", "form", "split_target"]
+__all__ = ["MATCH_ON", "Form", "form", "split_target"]
+
+MATCH_ON = ("method", "path", "query", "body")
+"""What has to agree, in vcrpy's words; there is ``version`` beside them."""
 
 _VERSION = re.compile(r"/v\d+(\.\d+)+(?=/|$)")
 
@@ -39,15 +43,19 @@ class Form:
     query: tuple[tuple[str, Any], ...]
     body: Any
 
-    def key(self, *, strict_version: bool = False) -> bytes:
-        """Equal for requests that ask for the same."""
+    def key(self, on: Collection[str] = MATCH_ON) -> bytes:
+        """Equal for requests that ask for the same, as far as these parts say."""
         body = self.body
         if isinstance(body, bytes):
             body = body.decode("latin-1")
-        raw = orjson.dumps(
-            (self.method, self.version if strict_version else "", self.path, self.query, body),
-            option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS,
+        parts = (
+            self.method if "method" in on else "",
+            self.version if "version" in on else "",
+            self.path if "path" in on else "",
+            self.query if "query" in on else "",
+            body if "body" in on else "",
         )
+        raw = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
         return MASKED_BYTES.sub(b"**", raw) if b"**" in raw else raw
 
 

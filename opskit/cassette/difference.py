@@ -42,6 +42,12 @@ class Difference:
     alike: bool = True
     naming: bool = False
 
+    @property
+    def part(self) -> str:
+        """The part of the request: ``method``, ``path``, ``query`` or ``body``."""
+        part = self.place.partition(" ")[0].partition("[")[0]
+        return "body" if part == "upload" else part
+
     def __str__(self) -> str:
         asked, recorded = short(self.asked), short(self.recorded)
         if self.recorded == NOTHING:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from opskit.cassette.canonical import Form, form
+from opskit.cassette.canonical import MATCH_ON, Form, form
 from opskit.cassette.difference import differences, short
 from opskit.cassette.format import Exchanges
 from opskit.cassette.model import Body, Exchange, Headers, Request
@@ -75,6 +75,8 @@ class Index:
     ----------
     exchanges : Sequence[Exchange]
         In recorded order.
+    match_on : collection of str
+        What has to agree, in vcrpy's words: ``method``, ``path``, ``query``, ``body``.
     strict_version : bool
         Whether a request for another API version is another request.
     names : bool
@@ -87,12 +89,15 @@ class Index:
         self,
         exchanges: Sequence[Exchange],
         *,
+        match_on: Collection[str] = MATCH_ON,
         strict_version: bool = False,
         names: bool = True,
         redactor: Redactor | None = None,
     ) -> None:
         self._exchanges = exchanges
-        self._strict = strict_version
+        if unknown := set(match_on) - set(MATCH_ON):
+            raise ValueError(f"no such part of a request: {', '.join(sorted(unknown))}")
+        self._on = frozenset(match_on) | ({"version"} if strict_version else set())
         self._learn = names
         self._redactor = redactor or Redactor()
         self._queues: dict[bytes, int | array[int]] = {}
@@ -152,9 +157,9 @@ class Index:
         best: tuple[int, int, dict[str, str]] | None = None
         for index in self._alike(asked, again=asked.method in SAFE):
             recorded = self._form(_request(self._exchanges, index))
-            if self._strict and recorded.version != asked.version:
+            if "version" in self._on and recorded.version != asked.version:
                 continue
-            found = differences(recorded, asked)
+            found = [d for d in differences(recorded, asked) if d.part in self._on]
             pairs = bonds(found, self._said, index) if self._learn else None if found else {}
             if pairs is None:
                 continue
@@ -171,7 +176,7 @@ class Index:
 
     def _alike(self, asked: Form, *, again: bool) -> Iterator[int]:
         """Recorded requests of the same shape: those not played yet, from the last played on."""
-        same = self._by_shape().get(_shape(asked), array("L"))
+        same = self._by_shape().get(_shape(asked, self._on), array("L"))
         start = bisect_left(same, self._last)
         onward = chain(islice(same, start, None), islice(same, 0, start))
         yield from islice((i for i in onward if i not in self._played), CANDIDATES)
@@ -182,7 +187,7 @@ class Index:
         if self._shapes is None:
             self._shapes = {}
             for index, request in enumerate(_requests(self._exchanges)):
-                shape = _shape(self._form(request))
+                shape = _shape(self._form(request), self._on)
                 self._shapes.setdefault(shape, array("L")).append(index)
         return self._shapes
 
@@ -193,7 +198,7 @@ class Index:
         )
 
     def _key(self, asked: Form) -> bytes:
-        return asked.key(strict_version=self._strict)
+        return asked.key(self._on)
 
     def _refusal(self, method: str, target: str, asked: Form, times: int) -> NoRecordedMatch:
         request = f"{method} {short(target)}"
@@ -214,7 +219,7 @@ class Index:
 
     def _near(self, asked: Form) -> str:
         shapes = self._by_shape()
-        shape = _shape(asked)
+        shape = _shape(asked, self._on)
         kinds: list[Callable[[Any], bool]] = [
             lambda other: other == shape,
             lambda other: other[:2] == shape[:2],
@@ -232,11 +237,12 @@ class Index:
         )
 
 
-def _shape(asked: Form) -> tuple[str, str, tuple[str, ...], Any]:
+def _shape(asked: Form, on: Collection[str]) -> tuple[str, str, tuple[str, ...], Any]:
     """What requests that differ only in values have in common."""
-    body = asked.body
+    body = asked.body if "body" in on else None
     inside = tuple(sorted(body)) if isinstance(body, dict) else type(body).__name__
-    return asked.method, shape_of_path(asked.path), tuple(name for name, _ in asked.query), inside
+    query = tuple(name for name, _ in asked.query) if "query" in on else ()
+    return asked.method, shape_of_path(asked.path), query, inside
 
 
 def shape_of_path(path: str) -> str:

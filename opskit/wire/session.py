@@ -14,6 +14,7 @@ import orjson
 
 import opskit
 from opskit.address import Address, resolve
+from opskit.cassette.canonical import MATCH_ON
 from opskit.cassette.format import Cassette, load
 from opskit.cassette.journal import Journal
 from opskit.cassette.match import Index
@@ -271,9 +272,10 @@ def replay(
     pace : {"causal", "recorded", "instant"}
         When the parts of streams are sent: in the order of the recording and no sooner than the
         calls that caused them, at the recorded times, or all at once.
-    match : iterable of {"version", "names"}
-        ``version``: a request for another API version is another request. ``names``: only equal
-        names match; by default names that the client made up are learned.
+    match : iterable of {"method", "path", "query", "body", "version", "names"}
+        The first four, if any is given, are what has to agree (vcrpy's ``match_on``); by default
+        all. ``version``: a request for another API version is another request. ``names``: only
+        equal names match; by default names that the client made up are learned.
     faults : iterable of Fault
         How the engine misbehaves, see `opskit.wire.faults`.
     seed : int
@@ -316,9 +318,14 @@ def _engine_at(address: str) -> Iterator[Engine]:
 
 def _matching(match: Iterable[str]) -> dict[str, Any]:
     wanted = {match} if isinstance(match, str) else set(match)
-    if unknown := wanted - {"version", "names"}:
-        raise ValueError(f"match takes 'version' and 'names', not {', '.join(sorted(unknown))}")
-    return {"strict_version": "version" in wanted, "names": "names" not in wanted}
+    if unknown := wanted - {"version", "names", *MATCH_ON}:
+        words = ", ".join((*MATCH_ON, "version", "names"))
+        raise ValueError(f"match takes {words}, not {', '.join(sorted(unknown))}")
+    return {
+        "match_on": wanted & set(MATCH_ON) or MATCH_ON,
+        "strict_version": "version" in wanted,
+        "names": "names" not in wanted,
+    }
 
 
 def _metadata(address: Address, redact: Iterable[str | bytes]) -> dict[str, Any]:
