@@ -96,13 +96,14 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
         remedy = "the engine did nothing: a name in the path is not what it takes"
     elif reply.status == 409:
         kind, remedy = Conflict, "the object's name or state is in the way: look at it first"
-    elif reply.status == 403:
-        own = "json" in reply.headers.get("content-type", "")
-        kind, remedy = Forbidden, _NOT_ALLOWED if own else _forbidden(request)
+    elif reply.status == 403 or (reply.status == 405 and "text/plain" in _kind(reply)):
+        own = "json" in _kind(reply)
+        kind = Forbidden
+        remedy = _NOT_ALLOWED if own else _forbidden(request, plain="plain" in _kind(reply))
     elif re.search(r"client version [\d.]+ is too (new|old)", message):
         kind = VersionMismatch
         remedy = "leave api_version out to negotiate, or ask for one that the engine names"
-    elif reply.status in (502, 503, 504) and "html" in reply.headers.get("content-type", ""):
+    elif reply.status in (502, 503, 504) and "html" in _kind(reply):
         remedy = "the proxy in front of the engine does not reach it: is the engine running?"
     elif "no space left" in message:
         remedy = "engine.disk_usage() shows what takes the space, engine.prune() frees some"
@@ -110,8 +111,13 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
         remedy = "the engine's own log says more"
     elif reply.status == 400:
         remedy = "check the call's parameters"
+    message = message.removeprefix(f"{reply.status} ")
     what = f"{request} at {address}: {reply.status} {message}"
     return kind(what, remedy, status=reply.status, message=message, request=request)
+
+
+def _kind(reply: Reply) -> str:
+    return reply.headers.get("content-type", "")
 
 
 def _message(reply: Reply) -> str:
@@ -131,9 +137,23 @@ def _text_of(body: bytes) -> str:
     return " ".join(text.split())[:1000]
 
 
-def _forbidden(request: str) -> str:
-    path = re.sub(r"^\w+ (/v[\d.]+)?/", "", request)
-    section = re.split(r"[/?]", path)[0]
-    method = request.partition(" ")[0]
-    allow = f"{section.upper()}=1" + ("" if method in ("GET", "HEAD") else " and POST=1")
-    return f"a socket proxy refused it; docker-socket-proxy allows it with {allow}. Else {_PROXY}"
+def _forbidden(request: str, *, plain: bool) -> str:
+    from opskit.guard.sections import SECTIONS, section_of, switch_of
+
+    method, _, target = request.partition(" ")
+    path = re.sub(r"^/v[\d.]+(?=/)", "", target.partition("?")[0])
+    section = section_of(path)
+    if section not in SECTIONS:
+        return f"a socket proxy refused it: {_PROXY}"
+    reads = method in ("GET", "HEAD")
+    allow = f"{section.upper()}=1" + ("" if reads else " and POST=1")
+    single = " or ".join(f"ALLOW_{switch.upper()}=1" for switch in sorted(switch_of(method, path)))
+    if single:
+        allow += f" (this call alone with {single}, in Tecnativa's beside POST=1)"
+    if plain:
+        allow = f"-allow{method}=(/v[0-9.]+)?{path}"
+        return f"a socket proxy refused it; wollomatic's allows it with {allow}. Else {_PROXY}"
+    return (
+        f"a socket proxy refused it; docker-socket-proxy allows it with {allow}, opskit guard with "
+        f"--allow {section}{'' if reads else ' --post'}. Else {_PROXY}"
+    )
