@@ -31,7 +31,8 @@ __all__ = ["Drain", "Resume", "key_of"]
 
 SECOND = 1_000_000_000
 RECENT = 8_192  # events compared with after a reconnect; Docker sends at most 256 again
-FIRST_WAIT, LONGEST_WAIT = 0.05, 5.0
+FIRST_WAIT = 0.05
+LONGEST_WAIT, LONGEST_WAIT_HERE = 3.0, 0.2  # asking a local socket costs next to nothing
 
 Row = dict[str, Any]
 
@@ -174,6 +175,7 @@ class Drain:
     def _reconnect(self, why: str) -> None:
         self.connected = False
         lost, wait = self._last, FIRST_WAIT
+        longest = LONGEST_WAIT_HERE if self.engine.where.scheme == "unix" else LONGEST_WAIT
         while not self.stopped.wait(wait):
             try:
                 self._stream.close()
@@ -189,7 +191,7 @@ class Drain:
                     raise
             except EngineError:
                 pass  # still away: tried again until stopped
-            wait = min(2 * wait, LONGEST_WAIT)
+            wait = min(2 * wait, longest)
 
     def _bridge(self, lost: int, why: str, *, compare: bool) -> None:
         """Say that events may be missing since `lost`, unless the engine's memory shows not."""
