@@ -32,14 +32,19 @@ class _Container:
         self.id = _id(f"container {number} {generation}")
         self.number, self.generation = number, generation
         project, service = f"shop{number // 20}", f"service{number % 20}"
-        self.image = f"registry.local/{service}:1.{number % 7}"
-        self.name = f"{project}-{service}-1"
-        self.attributes = (
-            f'"com.docker.compose.project":"{project}","com.docker.compose.service":"{service}",'
-            f'"image":"{self.image}","name":"{self.name}"'
-        )
+        self.image = f"{service}:1.{number % 7}"
+        labels = ""
+        if number // 2 % 2:  # half of them are of compose
+            self.name = f"{project}-{service}-1"
+            labels = (
+                f'"com.docker.compose.project":"{project}",'
+                f'"com.docker.compose.service":"{service}",'
+            )
+        else:
+            self.name = f"{service}-{number}"
+        self.attributes = f'{labels}"image":"{self.image}","name":"{self.name}"'
         self.network = _id(f"network {project}")
-        self.network_name = f"{project}_default"
+        self.network_name = f"{project}_default" if labels else "bridge"
         self.probed = number % 2 == 0
         self.up = False
 

@@ -1,46 +1,41 @@
-"""An events file of any length as a frame: parsed in blocks, dicts left in the file."""
+"""An events file of any length as a frame: streamed through pyarrow, dicts left in the file."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
 import pandas as pd
 
-from opskit.errors import BadResponse, OpskitError
-from opskit.events.arrow import Columns, fast_columns, frame_of, need_pyarrow, slow_columns
+from opskit.errors import BadResponse
+from opskit.events.arrow import derived, frame_of, need_pyarrow, parse_options, row_table
 from opskit.events.lazy import LazyDicts
 from opskit.frames.events import event_row
 
 __all__ = ["read_events"]
 
-BLOCK = 8 << 20
-
-
-class _Block(NamedTuple):
-    begin: int  # in the file
-    size: int
-    first: int  # number of its first row
-    lines: Any  # for each row its line in the block, None where each line is a row
+BATCH = 1 << 20  # what pyarrow parses at once
+BLOCK = 8 << 20  # what is read at once where lines have to be looked at one by one
 
 
 def read_events(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """A file of events, one JSON object a line, as `engine.events` gives them.
+    """A file of events, one JSON object a line, as ``engine.events()`` gives them.
 
-    Such files are made by ``docker events --format json``, ``curl …/events`` and ``opskit
-    collect``'s journals. A million lines take a second or two and some 500 MB.
+    Such files are made by ``docker events --format json`` and by ``curl …/events``. A million
+    lines take a second or two and some 600 MB.
 
     Parameters
     ----------
     path : path
         The file. A last line that is cut off is left out; so are lines that are no JSON object,
-        with a warning that counts and names them.
+        with a warning that counts them and names the first.
 
     Returns
     -------
@@ -55,119 +50,189 @@ def read_events(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     need_pyarrow("reading a file of events")
     path = Path(path)
-    with path.open("rb") as file, ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with path.open("rb") as file, _lean():
         stat = os.fstat(file.fileno())
-        parts, blocks, bad = _parse(pool, file)
-        frame = frame_of(parts, pool)
-    source = _Source(path, (stat.st_size, stat.st_mtime_ns), blocks)
+        size, cut = _whole_lines(file, stat.st_size)
+        tables = _streamed(path, size)
+        bad: list[bytes] = []
+        if tables is None:
+            tables, bad = _by_blocks(file, size)
+        frame = frame_of(tables)
     if bad:
         warnings.warn(
             f"{path} has {len(bad)} lines that are no event, left out; the first begins "
             f"{bad[0]!r:.80}",
             stacklevel=2,
         )
+    source = _Source(path, size, (stat.st_size, stat.st_mtime_ns), len(frame))
     places = np.arange(len(frame), dtype=np.int64)
     frame["labels"] = pd.Series(LazyDicts(source.labels, places), copy=False)
     frame["attributes"] = pd.Series(LazyDicts(source.attributes, places), copy=False)
-    frame.attrs.update(file=str(path), unreadable_lines=len(bad))
+    frame.attrs.update(file=str(path), unreadable_lines=len(bad), cut_last_line=cut)
     return frame
 
 
-def _parse(pool: ThreadPoolExecutor, file: Any) -> tuple[list[Columns], list[_Block], list[bytes]]:
-    parts, blocks, bad = [], [], []
-    waiting: deque[tuple[int, bytearray, Future[Any]]] = deque()
-    spare: list[bytearray] = []  # a buffer that was used once needs no fresh memory
-    begin, rows, rest = 0, 0, b""
-
-    def take() -> None:
-        nonlocal rows
-        start, buffer, future = waiting.popleft()
-        part, size, lines, unreadable = future.result()
-        blocks.append(_Block(start, size, rows, lines))
-        parts.append(part)
-        bad.extend(unreadable)
-        rows += len(part["time"])
-        spare.append(buffer)
-
-    while True:
-        buffer = spare.pop() if spare else bytearray(BLOCK)
-        if len(buffer) <= len(rest):  # a line longer than a block
-            buffer = bytearray(2 * len(rest))
-        buffer[: len(rest)] = rest
-        got = file.readinto(memoryview(buffer)[len(rest) :])
-        size = len(rest) + got
-        cut = buffer.rfind(b"\n", 0, size) + 1 if got else size
-        rest = bytes(memoryview(buffer)[cut:size])
-        if cut:
-            data = memoryview(buffer)[:cut]
-            waiting.append(
-                (begin, buffer, pool.submit(_parse_block, data, buffer.count(b"\n", 0, cut)))
-            )
-            begin += cut
-        while len(waiting) > (2 if got else 0):
-            take()
-        if not got:
-            return parts, blocks, bad
+def _whole_lines(file: Any, size: int) -> tuple[int, bool]:
+    """How much of the file is whole lines, and whether something cut off follows."""
+    tail, begin = b"", size
+    while begin and b"\n" not in tail[:-1]:
+        begin = max(begin - 65_536, 0)
+        file.seek(begin)
+        tail = file.read(size - begin)
+    last = tail[tail.rfind(b"\n", 0, -1) + 1 :]
+    if last.endswith(b"\n") or not last.strip() or _event(last) is not None:
+        return size, False
+    return size - len(last), True
 
 
-def _parse_block(data: memoryview, ends: int) -> tuple[Columns, int, Any, list[bytes]]:
-    fast = fast_columns(data)
-    whole = data[-1] == ord("\n")
-    if fast is not None and len(fast["time"]) == ends + (not whole):
-        return fast, len(data), None, []
-    rows, places, bad = [], [], []
-    lines = bytes(data).split(b"\n")
-    for place, line in enumerate(lines):
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _streamed(path: Path, size: int) -> list[Any] | None:
+    """The tables of a file in which every line is an event of today's engines; else None."""
+    import pyarrow as pa
+    import pyarrow.json as pj
+
+    if not size:
+        return []
+    try:
+        with pa.OSFile(str(path)) as file:
+            options = pj.ReadOptions(block_size=BATCH)
+            part = file.get_stream(0, size)
+            with pj.open_json(part, read_options=options, parse_options=parse_options()) as reader:
+                batches = list(reader)
+    except pa.ArrowInvalid:
+        return None
+    step = -(-len(batches) // 8)
+    parts = [batches[n : n + step] for n in range(0, len(batches), step)][::-1]
+    del batches
+
+    def take(_: int) -> Any:
+        table = derived(pa.Table.from_batches(parts.pop()))  # nobody else holds on to those
+        pa.default_memory_pool().release_unused()
+        return table
+
+    with ThreadPoolExecutor(2) as pool:
+        tables = list(pool.map(take, range(len(parts))))
+    return None if any(table is None for table in tables) else tables
+
+
+@contextmanager
+def _lean() -> Iterator[None]:
+    """Have pyarrow give memory back at once: its own pool keeps 100 MB and more of a large file."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+
+
+def _by_blocks(file: Any, size: int) -> tuple[list[Any], list[bytes]]:
+    """The tables of any file, and the lines that are no event."""
+    import pyarrow as pa
+    import pyarrow.json as pj
+
+    tables, bad = [], []
+    for data in _blocks(file, size):
         try:
-            event = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            event = None
-        if isinstance(event, dict):
-            rows.append(event_row(event))
-            places.append(place)
-        elif line.strip() and (whole or place < len(lines) - 1):
-            bad.append(line)  # but not the end of a file, cut off while it was written
-    return slow_columns(rows), len(data), np.array(places, dtype=np.int64), bad
+            options = pj.ReadOptions(block_size=len(data) + 1)
+            parsed = pj.read_json(pa.BufferReader(data), options, parse_options())
+            table = derived(parsed)
+        except pa.ArrowInvalid:
+            table = None
+        if table is None or table.num_rows != len(_lines(data)):
+            lines = [(line, _event(line)) for line in _lines(data)]
+            table = row_table([event_row(event) for _, event in lines if event is not None])
+            bad += [line for line, event in lines if event is None]
+        tables.append(table)
+    return tables, bad
+
+
+def _blocks(file: Any, size: int) -> Iterator[bytes]:
+    file.seek(0)
+    rest, left = b"", size
+    while left:
+        data = rest + file.read(min(BLOCK, left))
+        left = size - file.tell()
+        cut = data.rfind(b"\n") + 1 if left else len(data)
+        if cut:
+            yield data[:cut]
+        rest = data[cut:]
+
+
+def _lines(data: bytes) -> list[bytes]:
+    return [line for line in data.split(b"\n") if line.strip()]
 
 
 class _Source:
     """Reads single events back, a block at a time, as long as the file is the same."""
 
-    def __init__(self, path: Path, stamp: tuple[int, int], blocks: list[_Block]) -> None:
-        self.path, self.stamp, self.blocks = path, stamp, blocks
-        self.firsts = [block.first for block in blocks]
-        self.labels = _Part(self, "labels")
-        self.attributes = _Part(self, "attributes")
-        self._at = -1
-        self._lines: list[bytes] = []
+    def __init__(self, path: Path, size: int, stamp: tuple[int, int], rows: int) -> None:
+        self.path, self.size, self.stamp, self.rows = path, size, stamp, rows
+        self.labels, self.attributes = _Part(self, "labels"), _Part(self, "attributes")
+        self._begins: Any = None
+        self._at = (0, 0, b"")
 
     def row(self, place: int) -> dict[str, Any]:
-        number = int(np.searchsorted(self.firsts, place, side="right")) - 1
-        block = self.blocks[number]
-        if number != self._at:
-            self._lines, self._at = self._read(block), number
-        line = place - block.first
-        return event_row(
-            orjson.loads(self._lines[line if block.lines is None else block.lines[line]])
-        )
+        """The event at a place as `event_row` tells it."""
+        if self._begins is None:
+            self._begins, self._ends = self._index()
+        begin, end = self._begins[place], self._ends[place]
+        low, high, data = self._at
+        if not (low <= begin and end <= high):
+            low, high, data = self._at = self._read(int(begin), int(end))
+        return event_row(orjson.loads(data[begin - low : end - low]))
 
-    def _read(self, block: _Block) -> list[bytes]:
+    def _index(self) -> tuple[Any, Any]:
+        """Where each event begins and ends in the file."""
+        found, offset = [], 0
+        with self._open() as file:
+            for data in _blocks(file, self.size):
+                found.append(np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10) + offset)
+                offset += len(data)
+            ends = np.concatenate(found)
+            if not len(ends) or ends[-1] + 1 < self.size:
+                ends = np.append(ends, self.size)
+            begins = np.append(0, ends[:-1] + 1)
+            if len(begins) != self.rows:  # some lines are empty, or no event
+                file.seek(0)
+                data = file.read(self.size)
+                lines = [data[begin:end] for begin, end in zip(begins, ends, strict=True)]
+                kept = np.array([_event(line) is not None for line in lines])
+                begins, ends = begins[kept], ends[kept]
+        if len(begins) != self.rows:
+            raise self._gone("has lines with more than one event")
+        return begins, ends
+
+    def _read(self, begin: int, end: int) -> tuple[int, int, bytes]:
+        with self._open() as file:
+            file.seek(begin)
+            data = file.read(min(max(BLOCK, end - begin), self.size - begin))
+        return begin, begin + len(data), data
+
+    def _open(self) -> Any:
         try:
-            with self.path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-                file.seek(block.begin)
-                data = file.read(block.size)
+            file = self.path.open("rb")
         except FileNotFoundError:
             raise self._gone("is gone") from None
-        grown = stat.st_size >= self.stamp[0] and len(data) == block.size
-        if not grown or (stat.st_size == self.stamp[0] and stat.st_mtime_ns != self.stamp[1]):
+        stat, (size, changed) = os.fstat(file.fileno()), self.stamp
+        if stat.st_size < size or (stat.st_size == size and stat.st_mtime_ns != changed):
+            file.close()
             raise self._gone("has changed")
-        return data.split(b"\n")
+        return file
 
-    def _gone(self, what: str) -> OpskitError:
+    def _gone(self, what: str) -> BadResponse:
         return BadResponse(
-            f"{self.path} {what}, and labels and attributes are read from it when looked at.",
-            "Read the file again, or keep what you need with .map(dict) before it changes.",
+            f"{self.path} {what}, and labels and attributes are read from it when looked at",
+            "read the file again, or keep what you need with .map(dict) before it changes",
         )
 
 

@@ -157,7 +157,7 @@ def _ns(values: Any) -> Any:
 def _times(values: Any) -> Any:
     if isinstance(getattr(values, "dtype", None), pd.DatetimeTZDtype):
         return values
-    return pd.DatetimeIndex(_ns(values).view("datetime64[ns]"), tz="UTC").array
+    return pd.DatetimeIndex(_ns(values).view("datetime64[ns]")).tz_localize("UTC").array
 
 
 MAKERS: dict[str, Callable[[Any], Any]] = {
