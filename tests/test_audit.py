@@ -371,3 +371,29 @@ def test_a_recorder_audits_too(engine: str, tmp_path: Path) -> None:
     assert done.stdout == b"{}"
     assert opskit.audit.read(file)["path"].to_list() == ["/x?y=******"]
     assert b"s3cr3t" not in file.read_bytes()
+
+
+def test_the_picture_shows_who_did_what(tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    rows = [
+        {"certificate": "alice", "method": "GET", "status": 200, "allowed": True, "seconds": 90},
+        {"certificate": "alice", "method": "POST", "status": 204, "allowed": True, "seconds": 0.1},
+        {"address": "10.0.0.9:1", "method": "GET", "status": 403, "allowed": False, "seconds": 0},
+        {"certificate": "ci", "method": "POST", "status": 409, "allowed": True, "seconds": 0.1},
+        {"certificate": "ci", "status": 400, "allowed": False},
+        {"certificate": "ci", "method": "GET", "state": "open"},
+    ]
+    with log.open("w") as lines:
+        for number, row in enumerate(rows):
+            told = {"time": f"2026-01-01T00:00:{number:02}Z", "call": str(number), **row}
+            print(json.dumps(told), file=lines)
+    frame = opskit.audit.read(log)
+    ax = opskit.plot.audit(frame)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["ci", "alice", "10.0.0.9"]
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        *("read (2)", "changed (1)", "failed (1)", "denied (2)"),
+    ]
+    assert opskit.plot.audit(frame, top=1).get_yticklabels()[1].get_text() == "others"
+    assert opskit.plot.audit(frame.iloc[:0]).get_legend() is None

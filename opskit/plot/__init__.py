@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opskit.plot.calls import audit
     from opskit.plot.explained import log_rate
     from opskit.plot.overview import heatmap, top
     from opskit.plot.rates import calendar, event_rate
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opskit.plot.usage import stats
 
 __all__ = [
+    "audit",
     "calendar",
     "disk_usage",
     "event_rate",
@@ -30,6 +32,7 @@ __all__ = [
 
 # no module here is called as a function is: importing it would put it in the function's place
 _HOME = {
+    "audit": "opskit.plot.calls",
     "calendar": "opskit.plot.rates",
     "disk_usage": "opskit.plot.space",
     "event_rate": "opskit.plot.rates",
