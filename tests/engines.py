@@ -303,6 +303,11 @@ class PrivateEngine:
     def pause(self) -> None:
         """Stop dockerd in its tracks: it still accepts connections and never answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        for _ in range(100):  # the last thread may still be answering somebody
+            threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
+            if all(_state(thread) == "T" for thread in threads):
+                return
+            time.sleep(0.01)
         os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # until its last thread has stopped
 
     def resume(self) -> None:
@@ -440,6 +445,11 @@ def erase(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _state(stat: Path) -> str:
+    """A process's or thread's state letter: T stopped, Z a zombie."""
+    return stat.read_text().rpartition(")")[2].split()[0]
+
+
 def _processes(namespace: str) -> list[int]:
     """Living processes in the engine's network namespace or below its cgroup."""
     inode = 0
@@ -452,8 +462,7 @@ def _processes(namespace: str) -> list[int]:
         if not entry.isdigit():
             continue
         with contextlib.suppress(OSError):
-            status = Path(f"/proc/{entry}/stat").read_text()
-            if status.rpartition(")")[2].split()[0] == "Z":
+            if _state(Path(f"/proc/{entry}/stat")) == "Z":
                 continue
             inside = inode and os.stat(f"/proc/{entry}/ns/net").st_ino == inode
             if inside or f"/{namespace}/" in Path(f"/proc/{entry}/cgroup").read_text():
