@@ -270,6 +270,45 @@ def test_vcrpy_reads_and_rewrites_ours(tmp_path: Path) -> None:
     assert same(load(path), ours)
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_vcrpy_with_our_persister_reads_and_records_every_format(
+    tmp_path: Path, ending: str
+) -> None:
+    import vcr
+    from vcr.request import Request as VcrRequest
+
+    from opskit.cassette.persister import Persister
+
+    large = b"z" * 1_500_000
+    path = save(Cassette([exchange(1), exchange(2, large)], {"by": "us"}), tmp_path / f"c.{ending}")
+    recorder = vcr.VCR()
+    recorder.register_persister(Persister)
+    uri = "http://localhost:2375/v1.41/containers/{}/json"
+    with recorder.use_cassette(str(path), record_mode="new_episodes") as cassette:
+        played = cassette.play_response(VcrRequest("GET", uri.format(2), None, {}))
+        assert played["body"]["string"] == large
+        response = {
+            "status": {"code": 404, "message": "Not Found"},
+            "headers": {"Content-Type": ["application/json"]},
+            "body": {"string": b'{"message":"no"}'},
+        }
+        cassette.append(VcrRequest("GET", uri.format(3), b"body", {"A": "b"}), response)
+    opened = load(path)
+    assert [e.request.target[-6:] for e in opened.exchanges] == ["1/json", "2/json", "3/json"]
+    last = opened.exchanges[2]
+    assert last.response is not None
+    assert (last.request.body.data, last.request.headers) == (b"body", [("A", "b")])
+    assert (last.response.status, last.response.body()) == (404, b'{"message":"no"}')
+    assert opened.metadata == {"by": "us", "exchanges": 3}
+    with recorder.use_cassette(str(tmp_path / "new" / f"d.{ending}")) as fresh:
+        fresh.append(VcrRequest("GET", uri.format(4), None, {}), response)
+    assert len(load(tmp_path / "new" / f"d.{ending}").exchanges) == 1
+    path.write_bytes(b"damaged")
+    with pytest.raises(CassetteFormatError), recorder.use_cassette(str(path)):
+        pass
+    assert path.read_bytes() == b"damaged"
+
+
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [

@@ -22,6 +22,7 @@ from opskit.cassette.redact import Redactor
 from opskit.errors import CassetteBusy, CassetteError
 
 ENDINGS = ["yaml", "jsonl", "jsonl.gz"]
+NOTHING = {"headers": 0, "values": 0, "literals": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +104,7 @@ def test_what_is_recorded_is_in_the_cassette(tmp_path: Path, ending: str) -> Non
             replayable=False,
         ),
     ]
-    assert cassette.metadata == {"recorded_by": "me", "exchanges": 2}
+    assert cassette.metadata == {"recorded_by": "me", "redacted": NOTHING, "exchanges": 2}
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -124,7 +125,7 @@ def test_modes(tmp_path: Path, ending: str) -> None:
     assert bodies(path) == {1: (b"one\n", End.COMPLETE), 2: (b"two\n", End.COMPLETE)}
     orders = [order for e in load(path).exchanges for order in e.orders()]
     assert orders == sorted(set(orders))
-    assert load(path).metadata == {"note": "second", "exchanges": 2}
+    assert load(path).metadata == {"note": "second", "redacted": NOTHING, "exchanges": 2}
     anew = begin(path, "all")
     say(anew, 1, b"three\n")
     anew.close()
@@ -208,6 +209,33 @@ def test_an_aborted_recording_is_recovered(tmp_path: Path, ending: str) -> None:
     assert not journal.path.exists()
     with pytest.raises(CassetteError, match="there is no journal"):
         recover(path)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("how", ["recover", "set_aside"])
+def test_large_bodies_come_along_when_the_cassette_is_put_elsewhere(
+    tmp_path: Path, finished: bool, how: str
+) -> None:
+    path = tmp_path / "c.jsonl"
+    old = begin(path)
+    say(old, 1, b"o" * 2_000_000, kind="application/x-tar")
+    old.close()
+    before = path.read_bytes(), bodies(path)
+    journal = begin(path, "all")
+    end = End.COMPLETE if finished else None
+    say(journal, 1, b"z" * 2_000_000, end=end, kind="application/x-tar")
+    if how == "recover":
+        journal.abort()
+        kept = recover(path)
+        told = End.COMPLETE if finished else End.UNFINISHED
+    else:
+        kept = journal.set_aside()
+        told = End.COMPLETE if finished else End.RECORDING_STOPPED
+    assert kept != path
+    assert bodies(kept) == {1: (b"z" * 2_000_000, told)}
+    assert (path.read_bytes(), bodies(path)) == before
+    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.glob("*.journal"))
 
 
 def test_a_journal_torn_at_any_byte_gives_what_was_whole(tmp_path: Path) -> None:
@@ -389,3 +417,4 @@ def test_a_literal_held_back_when_the_stream_ends_is_not_lost(tmp_path: Path) ->
     response = load(path).exchanges[0].response
     assert response is not None
     assert [p.data for p in response.pieces] == [b"a ******", b"***** and a secret-", b"wo"]
+    assert load(path).metadata["redacted"] == {**NOTHING, "literals": 1}

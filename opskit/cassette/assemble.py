@@ -35,6 +35,8 @@ class Assembly:
         self._journal = journal
         self._target = target
         self._folder = BlobFolder(target)
+        # Large bodies were written beside the cassette that was meant, which may be another one.
+        self._source = BlobFolder(journal.with_name(journal.name.removesuffix(".journal")))
         self._places: dict[int, array[int]] = {}
         self._finished = 0
         self.counts: Counter[str] = Counter()
@@ -58,6 +60,7 @@ class Assembly:
         metadata["exchanges"] = count
         with self._journal.open("rb") as file:
             formats.write(self._target, self._items(file, before, shift), metadata)
+        self._source.sweep(self._journal.name)
 
     def _items(
         self, file: BinaryIO, before: formats.Cassette | None, shift: tuple[int, int, float]
@@ -137,7 +140,7 @@ class Assembly:
                 exchange.replayable = bool(exchange.notes.pop("replayable", True))
                 if "w" in line:
                     part, sha256, length = line["w"]
-                    blob = Blob(self._folder.path / part, sha256, length)
+                    blob = Blob(self._source.written(part, sha256), sha256, length)
         exchange.response = response
         if response is None:
             return exchange, None
@@ -150,12 +153,11 @@ class Assembly:
 
     def _unfinished(self, part: str) -> Blob | None:
         """The body that was on its way when the recording was killed, as far as it came."""
-        path = self._folder.path / part
+        path = self._source.path / part
         if not path.exists():
             return None
         with path.open("rb") as file:
             sha256, length = self._folder.put(iter(lambda: file.read(1 << 20), b""))
-        path.unlink()
         return Blob(self._folder.file(sha256), sha256, length)
 
 

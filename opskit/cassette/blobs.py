@@ -92,6 +92,20 @@ class BlobFolder:
             shutil.copyfile(source, part)
             part.rename(target)
 
+    def written(self, part: str, sha256: str) -> Path:
+        """Where a body is: still a part, or adopted by an attempt that then failed."""
+        path = self.path / part
+        return path if path.exists() else self.file(sha256)
+
+    def sweep(self, recording: str) -> None:
+        """Remove the parts that a recording left, and the folder when it is empty."""
+        if self.path.is_dir():
+            for file in self.path.glob("*.part"):
+                if file.name.startswith(recording + "."):
+                    file.unlink(missing_ok=True)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
     def keep_only(self, wanted: set[str]) -> None:
         """Remove the bodies that the cassette no longer names, and the folder when it is empty."""
         if not self.path.is_dir():

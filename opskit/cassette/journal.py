@@ -206,7 +206,8 @@ class Journal:
             if mode is RecordMode.ONCE and target.exists():
                 raise _exists(target)
             try:
-                assemble(self.path, target, mode, self._metadata)
+                about = {**self._metadata, "redacted": self._redactor.summary()}
+                assemble(self.path, target, mode, about)
             except CassetteError as error:
                 raise CassetteError(
                     f"{error.what}; what was recorded is kept in {self.path}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
@@ -21,7 +21,8 @@ SHORTEST_BASE64 = 6
 class Literals:
     """All the ways in which some literals can be written."""
 
-    def __init__(self, literals: Iterable[str | bytes]) -> None:
+    def __init__(self, literals: Iterable[str | bytes], count: Counter[str] | None = None) -> None:
+        self._count = Counter[str]() if count is None else count
         plain: set[bytes] = set()
         coded: set[bytes] = set()
         for literal in literals:
@@ -48,6 +49,7 @@ class Literals:
         out = bytearray(data)
         for found in self._each.finditer(data):
             start, end = found.span(1)
+            self._count["literals"] += 1
             out[start:end] = self._fills[found.group(1)] * (end - start)
         return bytes(out)
 

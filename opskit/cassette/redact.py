@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, Protocol
 from urllib.parse import quote, unquote_plus
@@ -48,14 +49,30 @@ class Redactor:
         when a stream splits them.
     enabled : bool
         Whether to look for secrets by their names. The literals are masked in any case.
+
+    Attributes
+    ----------
+    masked : Counter
+        How many ``headers``, ``values`` and ``literals`` were masked.
     """
 
     def __init__(self, literals: Iterable[str | bytes] = (), *, enabled: bool = True) -> None:
         if isinstance(literals, (str, bytes)):
             literals = [literals]
         self.enabled = enabled
-        self._mask = new_mask()
-        self._literals = Literals(literals)
+        self.masked: Counter[str] = Counter()
+        make = new_mask()
+
+        def mask(secret: bytes) -> bytes:
+            self.masked["values"] += 1
+            return make(secret)
+
+        self._mask = mask
+        self._literals = Literals(literals, self.masked)
+
+    def summary(self) -> dict[str, int]:
+        """How many headers, named values and literals were masked so far."""
+        return {what: self.masked[what] for what in ("headers", "values", "literals")}
 
     def __repr__(self) -> str:
         return f"Redactor(enabled={self.enabled}, literals={'…' if self._literals else 'none'})"
@@ -115,9 +132,9 @@ class Redactor:
     def _header(self, name: str, value: str) -> str:
         if self.enabled:
             low = name.lower()
-            if low not in _HARMLESS_HEADERS and (low in _CREDENTIALS or telling(low)):
-                return "REDACTED"
-            if "authorization" in low:
+            credential = low in _CREDENTIALS or telling(low) or "authorization" in low
+            if credential and low not in _HARMLESS_HEADERS:
+                self.masked["headers"] += 1
                 return "REDACTED"
             value = mask_text(value.encode("latin-1", "replace"), self._mask).decode("latin-1")
         return self._text(value)

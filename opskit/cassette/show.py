@@ -25,7 +25,7 @@ def exchange_list(cassette: Cassette, numbers: set[int] | None = None) -> Iterat
     yield cassette.title()
     for key, value in cassette.metadata.items():
         if key not in {"engine_version", "api_version", "recorded_at", "recorded_by", "exchanges"}:
-            yield f"  {key}: {value}"
+            yield f"  {key}: {_told(value)}"
     chosen = (e for e in cassette.exchanges if numbers is None or e.number in numbers)
     rows = [_HEAD, *(_row(line_of(exchange)) for exchange in chosen)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
@@ -87,6 +87,12 @@ def _row(line: Line) -> tuple[str, ...]:
         _duration(line.duration_s),
         "" if line.end == "complete" else line.end.replace("_", " "),
     )
+
+
+def _told(value: object) -> object:
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {what}" for what, count in value.items())
+    return value
 
 
 def _size(count: float) -> str:
