@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from opskit.frames.health import health
-from opskit.stats.now import frame_of, from_sampler
+from opskit.stats.now import frame_of, warm_sampler
 from opskit.stats.selection import RUNS, listed
 from opskit.stats.snapshot import snapshot
 
@@ -89,18 +89,25 @@ def report(
         each for each in listed(engine, containers, filters, all=True)
         if all or containers is not None or not each.ended_well
     ]  # fmt: skip
-    running = [each for each in chosen if each.state in RUNS]
-    inspects = engine.get_many([f"/containers/{each.id}/json" for each in chosen])
-    stats = from_sampler(engine, None)
-    if stats is None:
+
+    def ask(ids: Sequence[str]) -> Sequence[Any]:
+        return engine.get_many([f"/containers/{id_}/json" for id_ in ids]) if ids else []
+
+    sampler = warm_sampler(engine)
+    known = sampler.inspected if sampler else None
+    states = {each.id: each.state for each in chosen}
+    inspects = known.of(states, ask) if known else ask(list(states))
+    if sampler:
+        stats = sampler.latest()
+    else:
         taken, engine._stats_at_once = snapshot(
             engine,
-            [each.id for each in running],
+            [each.id for each in chosen if each.state in RUNS],
             at_once=engine._stats_at_once,
             gap=0.25,
             patient=cpu,
             timeout=engine.timeout if timeout is None else timeout,
         )
-        stats = frame_of(running, taken, {})
+        stats = frame_of([each for each in chosen if each.id in taken], taken, {})
     frame = health([each.item for each in chosen], inspects, stats, time.time_ns())
     return engine.stamp(HealthReport(frame), "GET /containers/{id}/json")

@@ -15,6 +15,7 @@ from opskit.errors import NotFound
 from opskit.frames.health import COLUMNS, health
 from opskit.frames.stats import frame
 from opskit.health import HealthReport
+from opskit.stats.inspected import Inspected
 from tests.engines import PrivateEngine
 from tests.waiting import eventually
 
@@ -171,3 +172,49 @@ def test_the_report_of_a_real_engine(emptied_engine: PrivateEngine, live_engine:
         warm = live_engine.health()
         assert time.perf_counter() - began < 1
         assert warm.set_index("name").cpu_percent["well"] >= 0
+
+
+@pytest.mark.live
+def test_a_running_sampler_makes_the_report_quick_and_never_old(
+    emptied_engine: PrivateEngine, live_engine: Engine
+) -> None:
+    api = emptied_engine.api
+    emptied_engine.run("sleep 1000", "steady")
+    emptied_engine.run(["sh", "-c", "while [ ! -e /end ]; do sleep 0.1; done; exit 9"], "ends")
+    with live_engine.sampler() as sampler:
+        assert sampler.wait()
+        live_engine.health()
+        asked: list[str] = []
+        get_many = live_engine.get_many
+        live_engine.get_many = lambda paths, **o: asked.extend(paths) or get_many(paths, **o)  # type: ignore[method-assign]
+        try:
+            live_engine.health()
+            assert asked == []
+            put = api("POST", "/containers/ends/exec", {"Cmd": ["touch", "/end"]})
+            api("POST", f"/exec/{put['Id']}/start", {"Detach": True})
+            eventually(lambda: live_engine.health().attention[0] == "exit code 9")
+            assert len(asked) >= 1
+            api("DELETE", "/containers/ends", force="1")
+            eventually(lambda: list(live_engine.health().name) == ["steady"])
+        finally:
+            del live_engine.get_many
+
+
+def test_an_event_during_the_question_makes_the_answer_count_once() -> None:
+    known = Inspected()
+    states = {"a": "running", "b": "running", "c": "running"}
+    asked = []
+
+    def ask(ids: Any) -> Any:
+        asked.append(list(ids))
+        known.forget("b")
+        return [{**inspect(check=id_ == "c"), "Id": id_} for id_ in ids]
+
+    assert [each["Id"] for each in known.of(states, ask)] == ["a", "b", "c"]
+    assert [each["Id"] for each in known.of(states, ask)] == ["a", "b", "c"]
+    assert asked == [["a", "b", "c"], ["b", "c"]], "b changed meanwhile, c has a healthcheck"
+    known.of({**states, "a": "paused"}, ask)
+    assert asked[-1] == ["a", "b", "c"]
+    known.clear()
+    known.of({"a": "running"}, ask)
+    assert asked[-1] == ["a"]

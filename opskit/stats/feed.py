@@ -19,7 +19,8 @@ from opskit.dial import connection_error
 from opskit.errors import APIError, EngineError, EngineLost
 from opskit.frames.details import cpu_limit
 from opskit.stats.hub import Heard, Hub
-from opskit.stats.roster import EVENTS, Roster
+from opskit.stats.inspected import Inspected
+from opskit.stats.roster import EVENTS, Roster, id_of
 from opskit.stats.selection import Listed, listed, meant
 from opskit.stats.snapshot import ONE_SHOT
 from opskit.stats.window import Window
@@ -69,6 +70,7 @@ class Feed:
         self.gaps: list[Gap] = []
         self.ticks = 0
         self._engine, self._names, self._filters = engine, names, dict(filters)
+        self.inspected = Inspected()
         self._roster = Roster(window)
         self._hub: Hub | None = None
         self._closed = False
@@ -140,6 +142,11 @@ class Feed:
                 hub.wake()
 
     @property
+    def follows_events(self) -> bool:
+        """Events come in; where a proxy refuses them, lists are asked for instead."""
+        return bool(np.isinf(self._relist_at))
+
+    @property
     def silence(self) -> float:
         """Seconds since anything was heard."""
         return time.monotonic() - self._heard_at
@@ -187,13 +194,14 @@ class Feed:
                 hub.ask(member.channel, f"/containers/{id_}/stats", **ONE_SHOT)
 
     def _take_events(self, hub: Hub, heard: Heard) -> None:
-        if heard.answered and np.isinf(self._relist_at):
+        if heard.answered and self.follows_events:
             raise EngineLost(
                 f"the engine at {self._engine.address} ended its events", "did it stop or restart?"
             )
         events = [orjson.loads(line) for line in heard.lines]
         replayed = self._engine.cassette is not None
         for event in events:
+            self.inspected.forget(id_of(event))
             (self._roster.take_recorded if replayed else self._roster.take_event)(event)
         self._connect(hub)
 
@@ -208,9 +216,9 @@ class Feed:
         """Begin with every container that is meant; where no events tell, end with the others."""
         found = self._listed(self._filters)
         self._admit(hub, found, resuming=resuming)
-        if resuming or np.isfinite(self._relist_at):
+        if resuming or not self.follows_events:
             self._roster.keep(found, time.time_ns())
-        if np.isfinite(self._relist_at):
+        if not self.follows_events:
             self._relist_at = time.monotonic() + _RELIST
 
     def _listed(self, filters: Mapping[str, Any]) -> list[Listed]:
@@ -249,6 +257,7 @@ class Feed:
             self._hub = None
         self._begin_gap(error.what, time.time_ns())
         self._roster.lose()
+        self.inspected.clear()
 
     def _begin_gap(self, reason: str, when: int) -> None:
         if not self.gaps or self.gaps[-1].end is not None:

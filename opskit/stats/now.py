@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from opskit.engine.stats import StatsCalls
+    from opskit.stats.sampler import Sampler
 
-__all__ = ["cpu_limits", "frame_of", "from_sampler", "stats_now"]
+__all__ = ["cpu_limits", "frame_of", "from_sampler", "stats_now", "warm_sampler"]
 
 
 def stats_now(
@@ -52,16 +53,25 @@ def stats_now(
     return engine.stamp(frame, "GET /containers/{id}/stats")
 
 
-def from_sampler(engine: StatsCalls, containers: str | Iterable[str] | None) -> pd.DataFrame | None:
-    """The latest figures of a warm sampler of all containers, where there is one."""
+def warm_sampler(engine: StatsCalls) -> Sampler | None:
+    """A sampler of all containers that has figures of each, where there is one."""
     for sampler in engine._samplers:
         if sampler.containers is None and not sampler.filters and sampler.warm:
-            frame = sampler.latest()
-            names = named(containers)
-            if names is None:
-                return frame
-            if set(names) <= set(frame["name"]):
-                return frame[frame["name"].isin(names)].reset_index(drop=True)
+            return sampler
+    return None
+
+
+def from_sampler(engine: StatsCalls, containers: str | Iterable[str] | None) -> pd.DataFrame | None:
+    """The latest figures of a warm sampler, if it has all that are meant."""
+    sampler = warm_sampler(engine)
+    if sampler is None:
+        return None
+    frame = sampler.latest()
+    names = named(containers)
+    if names is None:
+        return frame
+    if set(names) <= set(frame["name"]):
+        return frame[frame["name"].isin(names)].reset_index(drop=True)
     return None
 
 

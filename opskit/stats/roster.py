@@ -17,7 +17,7 @@ from opskit.stats.hub import Channel, Heard
 from opskit.stats.selection import RUNS, Listed
 from opskit.stats.window import NOT_ASKED, Said, Track, Window
 
-__all__ = ["EVENTS", "Member", "Roster"]
+__all__ = ["EVENTS", "Member", "Roster", "id_of"]
 
 EVENTS = ("start", "die", "died", "destroy", "remove", "pause", "unpause", "update", "rename")
 """The container events that matter, in Docker's words and in Podman's."""
@@ -115,7 +115,7 @@ class Roster:
 
     def take_event(self, event: Mapping[str, Any]) -> None:
         """Note what happened."""
-        id_ = _id_of(event)
+        id_ = id_of(event)
         action = str(event.get("Action") or event.get("status") or "")
         when = _moment(event)
         member = self.members.get(id_)
@@ -142,7 +142,7 @@ class Roster:
 
         All come at once there, long before the samples that they stood between.
         """
-        id_ = _id_of(event)
+        id_ = id_of(event)
         if id_ not in self.members and id_ not in self._coming:
             self.take_event(event)
         self._coming.setdefault(id_, deque()).append(event)
@@ -195,7 +195,8 @@ class Roster:
             self.window.fill_limit(member.track, member.limit)
 
 
-def _id_of(event: Mapping[str, Any]) -> str:
+def id_of(event: Mapping[str, Any]) -> str:
+    """The id of the container that an event is about."""
     return str((event.get("Actor") or {}).get("ID") or event.get("id") or "")
 
 

@@ -15,6 +15,7 @@ from opskit.frames.columns import Column, build
 from opskit.stats.durations import seconds
 from opskit.stats.feed import Feed
 from opskit.stats.hub import Hub
+from opskit.stats.inspected import Inspected
 from opskit.stats.selection import RUNS, listed, named
 from opskit.stats.snapshot import Probe
 from opskit.stats.window import Window
@@ -131,6 +132,11 @@ class Sampler:
             asked = feed.ticks > length / self.interval and not feed.outstanding
             return spent >= length + _GRACE or (spent >= length and asked)
         return spent >= length or (self.engine.cassette is not None and feed.silence > _GRACE / 2)
+
+    @property
+    def inspected(self) -> Inspected | None:
+        """What inspecting told of containers and still holds; None where no events tell."""
+        return self._feed.inspected if self._feed.follows_events else None
 
     @property
     def nbytes(self) -> int:
