@@ -87,6 +87,8 @@ def test_the_log_tells_who_did_what_and_what_came_of_it(
         assert refused.returncode == 125
         with client_of(guard.address) as client:
             client.send(b"PRI * HTTP/2.0\r\n\r\n").rest()
+        with client_of(guard.address) as client:
+            client.send(GET[:-2] + b"Content-Length: 0\r\nContent-Length: 9\r\n\r\n").rest()
     assert b"hunter2" not in file.read_bytes()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     frame = opskit.audit.read(file)
@@ -111,8 +113,8 @@ def test_the_log_tells_who_did_what_and_what_came_of_it(
     assert attach["end"] == "complete"
     assert not frame["open"].any()
     odd = frame[frame["method"].isna()]
-    assert odd["status"].to_list() == [505]
-    assert odd["pid"].to_list() == [os.getpid()]
+    assert odd["status"].to_list() == [505, 400]
+    assert odd["pid"].to_list() == [os.getpid()] * 2
 
 
 def test_a_long_call_has_a_line_while_it_lasts(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _answer(policy: Policy, request: str) -> bool:
             f"{request!r} is no request: {error}", "write 'POST /containers/web/stop'"
         ) from None
     except Ambiguous as error:
-        click.echo(f"denied   {request}: {error} is not passed on")
+        click.echo(f"denied   {request}: not passed on: {error}")
         return False
     click.echo(f"{'allowed' if verdict.allowed else 'denied':<8} {request}: {verdict.why}")
     return verdict.allowed

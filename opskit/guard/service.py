@@ -58,7 +58,7 @@ class Guard:
                 asked = dataclasses.replace(asked, body=read_json(await _body(call)))
             known = await self._known(call, asked)
         except Ambiguous as error:
-            await self._deny(call, f"{error} is not passed on")
+            await self._deny(call, f"not passed on: {error}")
             return
         except NotJson as error:
             await self._deny(call, f"its body has to be looked into, and cannot be: {error}")

@@ -146,8 +146,8 @@ class Relay:
             if isinstance(duplex, SecureDuplex) and not await self._secured(client, duplex):
                 return
             while True:
-                head = await self._head(client)
-                if head is None or not await self._serve(Call(head, client)):
+                call = await self._next_call(client)
+                if call is None or not await self._serve(call):
                     break
             await self._linger(duplex)
         except Malformed as error:
@@ -173,15 +173,16 @@ class Relay:
                 self._turned_away(client, 0, f"no TLS: {why}")
             return False
 
-    async def _head(self, client: Client) -> RequestHead | None:
+    async def _next_call(self, client: Client) -> Call | None:
         try:
-            return await self._read_head(client.duplex)
+            head = await self._head(client.duplex)
+            return None if head is None else Call(head, client)
         except Malformed as error:
             if self._turned_away is not None:
                 self._turned_away(client, error.status, str(error))
             raise
 
-    async def _read_head(self, duplex: Duplex) -> RequestHead | None:
+    async def _head(self, duplex: Duplex) -> RequestHead | None:
         looked = 0
         while duplex.data or await duplex.fill():
             if duplex.data[0] not in b"\r\n":
