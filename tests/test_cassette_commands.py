@@ -36,6 +36,7 @@ def session(seed: int = 1, **change: Any) -> Cassette:
     name = f"job-{draw.getrandbits(32):08x}"
     created = f"2026-11-{seed:02d}T10:00:00.123456789Z"
     inspect = {"Id": container, "Name": "/" + name, "Created": created, "State": {"Pid": 12}}
+    inspect["Layer"] = f"/var/lib/docker/overlay2/{draw.getrandbits(256):064x}-init/diff"
     inspect.update(change)
     steps: list[tuple[str, str, Any, Any]] = [
         ("GET", "/_ping", None, "OK"),

@@ -4,6 +4,9 @@ Three things are masked: headers that carry credentials (whole), values with tel
 targets and JSON bodies, and the literals that the user named, anywhere. Bodies keep their length,
 so the length of a secret shows, and nothing else of it.
 
+What a container prints is masked for the named literals only: a container that prints its
+environment prints its password into the cassette, so name such a password.
+
 A masked cassette still replays: a request is masked in the same way before it is looked up.
 """
 

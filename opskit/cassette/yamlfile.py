@@ -3,6 +3,9 @@
 ``version: 1`` and the metadata come first and the document ends with ``...``: a file that was cut
 short is told from a whole one at whichever byte it was cut. What vcrpy itself writes has its keys
 sorted, so there ``version`` is the last of them and its presence says the same.
+
+A body past 64 KiB lies in the folder ``<file>.bodies`` by its sha256. Where it would be, plain
+vcrpy sees a line that says so; with `opskit.cassette.persister` it sees the body.
 """
 
 from __future__ import annotations
