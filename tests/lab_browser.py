@@ -50,13 +50,12 @@ READY = """async () => {
     await panel.sessionContext.session.kernel.info;
 }"""
 VISIBLE = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-FAILED = '[data-mime-type="application/vnd.jupyter.error"]'
-OUTCOME = f"""() => {{
-    const cells = [...document.querySelectorAll('{VISIBLE} .jp-CodeCell')];
-    const prompts = cells.map(cell => cell.querySelector('.jp-InputPrompt').textContent);
-    return cells.some(cell => cell.querySelector('{FAILED}'))
-        || prompts.every(text => /\\[\\d+\\]/.test(text));
-}}"""
+CODE = """window.jupyterapp.shell.currentWidget.content.widgets
+    .map(cell => cell.model).filter(model => model.type === 'code')"""
+FAILED = f"""{CODE}.flatMap(model => model.outputs.toJSON())
+    .filter(output => output.output_type === 'error')
+    .map(output => `${{output.ename}}: ${{output.evalue}}`)"""
+OUTCOME = f"() => {FAILED}.length > 0 || {CODE}.every(model => model.executionCount)"
 
 
 class BrowserMissing(RuntimeError):
@@ -214,11 +213,27 @@ class LabPage:
     def close(self) -> None:
         """Save the notebook, end its kernel and close it."""
         self.save()
-        self.page.evaluate("""async () => {
-            const panel = window.jupyterapp.shell.currentWidget;
-            await panel.sessionContext.shutdown();
-            panel.dispose();
-        }""")
+        self.end_kernel()
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.dispose()")
+
+    def end_kernel(self) -> None:
+        """End the notebook's kernel as its menu does."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+    def evaluate(self, expression: str) -> str:
+        """What the notebook's kernel says an expression is, apart from its cells."""
+        return str(
+            self.page.evaluate(
+                """async expression => {
+                    const session = window.jupyterapp.shell.currentWidget.sessionContext.session;
+                    const asked = session.kernel.requestExecute(
+                        { code: '', silent: true, user_expressions: { value: expression } });
+                    const reply = await asked.done;
+                    return reply.content.user_expressions.value.data['text/plain'];
+                }""",
+                expression,
+            )
+        )
 
     def save(self) -> None:
         """Save the notebook as it is shown."""
@@ -258,7 +273,7 @@ class LabPage:
 
     def failures(self) -> list[str]:
         """The errors that cells show, and the browser's console had."""
-        return [*self.find(FAILED).all_text_contents(), *self.errors]
+        return [*self.page.evaluate(f"() => {FAILED}"), *self.errors]
 
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme: ``light`` or ``dark``."""
