@@ -82,9 +82,9 @@ def lab(no_browser: bool, port: int | None, replay: bool, jupyter_options: tuple
             "JupyterLab is not installed", f"{sys.executable} -m pip install 'opskit[lab]'"
         )
     home = _home()
-    notebooks = home / "notebooks"
     if not _is_clone(home):
-        notebooks = _working_copy(notebooks)
+        home = _working_copy(home)
+    notebooks = home / "notebooks"
     os.environ[CASSETTES] = str(home / "cassettes")
     if replay:
         os.environ["DOCKER_HOST"] = "unix:///nonexistent/opskit-lab-replay.sock"
@@ -133,10 +133,11 @@ def _is_clone(home: Path) -> bool:
 
 
 def _working_copy(installed: Path) -> Path:
-    """One's own copy of the installed notebooks, beside what is there already."""
-    folder = Path("opskit-notebooks").absolute()
-    folder.mkdir(exist_ok=True)
-    for notebook in installed.glob("*.ipynb"):
-        if not (folder / notebook.name).exists():
-            shutil.copy(notebook, folder)
+    """One's own copy of the installed notebooks and cassettes, beside what is there already."""
+    folder = Path("opskit-lab").absolute()
+    for name in ("notebooks", "cassettes"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for file in (installed / name).iterdir():
+            if file.is_file() and not (folder / name / file.name).exists():
+                shutil.copy(file, folder / name)
     return folder

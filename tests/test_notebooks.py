@@ -73,6 +73,8 @@ def test_runs_unchanged_on_a_live_engine(path, shop):
 @pytest.mark.live
 @notebooks
 def test_runs_on_an_engine_that_has_nothing(path, nothing):
+    if "It needs a running container" in path.read_text():
+        pytest.skip("says that it needs a running container")
     execute(path, notebook_env(path, nothing.url))
 
 

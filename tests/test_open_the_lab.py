@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -84,15 +85,25 @@ def test_says_how_to_get_jupyterlab(monkeypatch):
 
 def test_an_installed_opskit_works_on_a_copy(tmp_path, monkeypatch):
     installed = tmp_path / "share"
-    installed.mkdir()
-    (installed / "01-a.ipynb").write_text("new")
-    (installed / "02-b.ipynb").write_text("new")
+    for name in ("notebooks/01-a.ipynb", "notebooks/02-b.ipynb", "cassettes/01-a.yaml"):
+        (installed / name).parent.mkdir(parents=True, exist_ok=True)
+        (installed / name).write_text("new")
     monkeypatch.chdir(tmp_path)
-    mine = tmp_path / "opskit-notebooks"
-    mine.mkdir()
-    (mine / "01-a.ipynb").write_text("my notes")
+    mine = tmp_path / "opskit-lab"
+    (mine / "notebooks").mkdir(parents=True)
+    (mine / "notebooks/01-a.ipynb").write_text("my notes")
     assert lab._working_copy(installed) == mine
-    assert [path.read_text() for path in sorted(mine.iterdir())] == ["my notes", "new"]
+    texts = [path.read_text() for path in sorted((mine / "notebooks").iterdir())]
+    assert texts == ["my notes", "new"]
+    assert (mine / "cassettes/01-a.yaml").read_text() == "new"
+
+
+def test_every_cassette_is_installed_with_the_notebooks():
+    """The wheel brings what the notebooks open: no file of cassettes/ is left out."""
+    project = tomllib.loads(Path("pyproject.toml").read_text())
+    files = project["tool"]["setuptools"]["data-files"]["share/opskit/cassettes"]
+    brought = {path for pattern in files for path in Path().glob(pattern)}
+    assert brought == set(Path("cassettes").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +160,7 @@ def test_a_notebook_opened_there_replays_its_cassette(server):
         connection_file=str(server.runtime / f"kernel-{kernel['id']}.json")
     )
     client.load_connection_file()
-    client.start_channels()
+    client.start_channels(hb=False)  # a heartbeat missed on a busy machine is no dead kernel
     try:
         client.wait_for_ready(timeout=60)
         printed: list[str] = []
