@@ -69,7 +69,10 @@ class Explorer(Panel):
         )
         self._calls = W.HTML()
         self._submit = W.Button(
-            description="Send", button_style="primary", tooltip="send this call"
+            description="Send",
+            button_style="primary",
+            tooltip="send this call",
+            layout=W.Layout(width="auto", align_self="flex-start"),
         )
         self._result = W.HTML()
         for name in ("search", "endpoints", "about", "form", "body", "calls", "submit", "result"):
