@@ -41,7 +41,7 @@ import orjson
 from opskit.cassette.format import Exchanges
 from opskit.cassette.model import End, Exchange, Request
 
-__all__ = ["Causal"]
+__all__ = ["AtOnce", "Causal"]
 
 GRACE = 0.2
 PATIENCE = 5.0
@@ -175,8 +175,8 @@ class _Turns:
         self._pace.leave(self)
 
 
-class _Repeated:
-    """The turns of an answer that was given before."""
+class AtOnce:
+    """Turns that have come: of an answer that was given before, say."""
 
     stuck = False
 
@@ -219,11 +219,11 @@ class Causal:
         self._pending: list[_Call] = []
         self._ids: dict[str, str] = {}
 
-    def begin(self, exchange: Exchange, *, repeated: bool = False) -> _Turns | _Repeated:
+    def begin(self, exchange: Exchange, *, repeated: bool = False) -> _Turns | AtOnce:
         """A client has made this exchange's request (``repeated``: not for the first time)."""
         self._learn_names(exchange)
         if repeated:
-            return _Repeated()
+            return AtOnce()
         if _changes(exchange.request):
             self.changed_at = asyncio.get_running_loop().time()
             self._gone.add(exchange.request.order)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from opskit.cassette.causal import Causal
+from opskit.cassette.causal import AtOnce, Causal
 from opskit.cassette.model import Exchange
 
 __all__ = ["PACES", "Pace", "Turns", "pace_named"]
@@ -57,37 +57,15 @@ def pace_named(name: str, exchanges: Sequence[Exchange]) -> Pace:
     raise ValueError(f"no pace {name!r}: choose one of {', '.join(PACES)}")
 
 
-class _AtOnce:
-    stuck = False
-
-    def ready(self, order: int) -> bool:
-        return True
-
-    async def wait(self, order: int, at: float) -> None:
-        pass
-
-    def sent(self) -> None:
-        pass
-
-    def received(self, count: int) -> None:
-        pass
-
-    def half_closed(self) -> None:
-        pass
-
-    def over(self) -> None:
-        pass
-
-
 class Instant:
     """Everything at once."""
 
     def begin(self, exchange: Exchange, *, repeated: bool = False) -> Turns:
         """Turns that have come."""
-        return _AtOnce()
+        return AtOnce()
 
 
-class _OnTime(_AtOnce):
+class _OnTime(AtOnce):
     def __init__(self, begun: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._behind = self._loop.time() - begun
