@@ -158,3 +158,13 @@ def test_new_episodes_are_added_to_what_is_known(
     with opskit.replay(cassette) as engine:
         assert engine.get("/images/json") == images
         assert engine.get("/info") == known
+
+
+def test_a_script_that_closes_nothing_leaves_no_socket_behind(tmp_path):
+    cassette = Path(__file__).parents[1] / "cassettes/shop.yaml"
+    script = f"import opskit; print(opskit.connect(cassette={str(cassette)!r}).address)"
+    command = (sys.executable, "-c", script)
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
+    assert said.startswith(f"unix://{tmp_path}/")
+    assert list(tmp_path.iterdir()) == []

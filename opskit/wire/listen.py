@@ -9,6 +9,7 @@ import shutil
 import socket
 import stat
 import tempfile
+import weakref
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,7 +38,8 @@ class Listener:
         self.socket = sock
         self.address = address
         self.unix = sock.family == socket.AF_UNIX
-        self._folder = folder
+        # Also when the process ends without closing, as a script or a kernel may
+        self._remove = weakref.finalize(self, _remove_folder, folder, os.getpid())
         self._path = sock.getsockname() if self.unix else ""
         self._inode = os.stat(self._path).st_ino if self.unix else 0
 
@@ -48,8 +50,12 @@ class Listener:
                 if os.stat(self._path).st_ino == self._inode:
                     os.unlink(self._path)
         self.socket.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove()
+
+
+def _remove_folder(folder: str | None, owner: int) -> None:
+    if folder is not None and os.getpid() == owner:  # not in a fork of the process
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def listen(url: str | None = None, *, anywhere: bool = False) -> Listener:
