@@ -25,7 +25,14 @@ import nbformat
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
-__all__ = ["BrowserMissing", "LabPage", "chromium", "lab_server", "notebook"]
+__all__ = [
+    "BrowserMissing",
+    "LabPage",
+    "beside_the_package",
+    "chromium",
+    "lab_server",
+    "notebook",
+]
 
 TOKEN = "opskit"
 FLAGS = (
@@ -128,7 +135,7 @@ def lab_server(
     }
     environment = {**(os.environ if env is None else env), **{k: str(v) for k, v in own.items()}}
     if not python:
-        environment |= _beside_the_package()
+        environment |= beside_the_package()
     address = f"http://127.0.0.1:{port}"
     with open(home / "server.log", "wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -140,7 +147,7 @@ def lab_server(
         server.wait(30)
 
 
-def _beside_the_package() -> dict[str, str]:
+def beside_the_package() -> dict[str, str]:
     """Where JupyterLab's own files are: with its package, which may be in another environment."""
     import jupyterlab
 
@@ -181,6 +188,7 @@ class LabPage:
     """
 
     def __init__(self, browser: Browser, address: str, shots: Path | None = None) -> None:
+        self.browser = browser
         self.shots = shots
         self.errors: list[str] = []
         self.page = browser.new_page(viewport={"width": 1300, "height": 1500})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +13,14 @@ import pytest
 
 from .conftest import REQUIRED
 from .engines import PrivateEngine
-from .lab_browser import BrowserMissing, LabPage, chromium, lab_server, notebook
+from .lab_browser import (
+    BrowserMissing,
+    LabPage,
+    beside_the_package,
+    chromium,
+    lab_server,
+    notebook,
+)
 from .notebooks import CASSETTES, NOTEBOOKS, notebook_env
 from .waiting import eventually
 
@@ -216,3 +225,39 @@ def test_the_cassette_panel_serves_until_the_kernel_ends(
     assert lab.failures() == []
     lab.end_kernel()
     eventually(lambda: not socket.exists())
+
+
+@pytest.mark.live
+def test_a_cleared_output_leaves_the_engine_alone(
+    lab: LabPage, show: Callable[..., None], emptied_engine: PrivateEngine
+) -> None:
+    show("containers", emptied_engine)
+    lab.find(".opskit-live").click()
+    says(lab, ".opskit-status", "live")
+    eventually(lambda: lab.evaluate("panel.readings > 2") == "True")
+    lab.command("notebook:clear-all-cell-outputs")
+    eventually(lambda: lab.evaluate("panel._view_count") == "0")
+    lab.page.wait_for_timeout(1500)
+    before = lab.evaluate("panel.readings")
+    lab.page.wait_for_timeout(2000)
+    assert lab.evaluate("panel.readings") == before
+    lab.run(1)
+    emptied_engine.run(name="late")
+    says(lab, ".opskit-rows option", "late")
+    assert lab.failures() == []
+
+
+@pytest.mark.live
+def test_an_exported_page_shows_a_table(
+    lab: LabPage, show: Callable[..., None], emptied_engine: PrivateEngine, folder: Path
+) -> None:
+    emptied_engine.run(name="web")
+    show("containers", emptied_engine)
+    lab.save()
+    convert_env = {**os.environ, **beside_the_package()}
+    convert = (sys.executable, "-m", "nbconvert", "--to", "html", "containers.ipynb")
+    subprocess.run(convert, cwd=folder, env=convert_env, check=True, capture_output=True)
+    page = lab.browser.new_page()
+    page.goto((folder / "containers.html").as_uri(), wait_until="domcontentloaded")
+    page.locator("td", has_text="web").first.wait_for()
+    page.close()
