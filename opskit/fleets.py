@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Fleet", "FleetWarning", "fleet"]
 
 GRACE = 0.5
-_SORTED = {"events": "time"}
+_SORTED = {"events": "time", "stats": "time", "timeline": "begin", "incidents": "begin"}
 
 
 class FleetWarning(UserWarning):
@@ -191,6 +191,14 @@ class Fleet:
         """`Engine.events` of all engines, merged in the order of time."""
         return self._gather("events", options)
 
+    def timeline(self, since: Any = None, **options: Any) -> pd.DataFrame:
+        """`Engine.timeline` of all engines; ``opskit.plot.timeline`` draws it."""
+        return self._gather("timeline", {"since": since, **options})
+
+    def incidents(self, since: Any = None, **options: Any) -> pd.DataFrame:
+        """`Engine.incidents` of all engines."""
+        return self._gather("incidents", {"since": since, **options})
+
     def logs(self, container: str, **options: Any) -> pd.DataFrame:
         """`Engine.logs` of the containers of that name, wherever they are."""
         return self._gather("logs", {"container": container, **options})
@@ -273,8 +281,9 @@ class Fleet:
         frames, failed = [], _failed(answers)
         for name, answer in answers.items():
             if name not in failed:
-                answer.insert(0, "engine", pd.Series(name, index=answer.index, dtype="str"))
-                frames.append(answer)
+                told = answer.drop(columns="engine", errors="ignore")
+                told.insert(0, "engine", pd.Series(name, index=told.index, dtype="str"))
+                frames.append(told)
         self._warn(method, failed)
         if not frames:
             errors = [e for e in answers.values() if isinstance(e, Exception)]
@@ -288,7 +297,8 @@ class Fleet:
         for frame in full:
             frame.attrs = {}
         merged: pd.DataFrame = pd.concat(full, ignore_index=True)
-        if key := _SORTED.get(method):
+        key = _SORTED.get(method, "")
+        if key in merged.columns:
             merged = merged.sort_values(key, kind="stable", ignore_index=True)
         merged.attrs = {"engines": self.names, "request": method, "failed": failed}
         return merged

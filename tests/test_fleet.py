@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,3 +80,55 @@ def test_a_fleet_cannot_change_engines_it_connected(private_engine: PrivateEngin
         pytest.raises(OpskitError, match="read_only"),
     ):
         fleet["only"].post("/volumes/create", {"Name": "never"})
+
+
+def test_timelines_stats_and_panels_take_a_fleet(
+    private_engine: PrivateEngine, fresh_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    began = datetime.now(UTC)
+    private_engine.run(name="fleet-d")
+    fresh_engine.run(name="fleet-e")
+    engines = {"first": private_engine.url, "second": fresh_engine.url}
+    with opskit.fleet(engines, timeout=10) as fleet:
+        spans = fleet.timeline(began)
+        named = set(zip(spans["engine"], spans["name"], strict=True))
+        assert {("first", "fleet-d"), ("second", "fleet-e")} <= named
+        assert spans["begin"].is_monotonic_increasing
+        assert list(spans.columns).count("engine") == 1
+        assert opskit.plot.timeline(spans, group="engine") is not None
+        stats = fleet.stats()
+        assert {"fleet-d", "fleet-e"} <= set(stats["name"])
+        assert stats["time"].is_monotonic_increasing
+        tabs = opskit.widgets.containers(fleet)
+        try:
+            assert tabs.titles == ("first", "second")
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline and not len(tabs.panels["second"].frame):
+                time.sleep(0.05)
+            assert "fleet-e" in set(tabs.panels["second"].frame["name"])
+        finally:
+            tabs.close()
+
+
+def test_two_hundred_engines_are_asked_at_once(tmp_path: Path) -> None:
+    """Each a replay of its own; how long it takes is for the benchmarks to say."""
+    cassette = Path(__file__).parents[1] / "cassettes" / "shop.yaml"
+    count = 200
+    script = (
+        "import sys; from opskit.wire.session import open_cassette\n"
+        "kept = [open_cassette(sys.argv[1], listen_at=f'unix://{p}') for p in sys.argv[2:]]\n"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    paths = [str(tmp_path / f"{number}.sock") for number in range(count)]
+    command = [sys.executable, "-c", script, str(cassette), *paths]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        try:
+            assert running.stdout
+            assert running.stdout.readline() == b"ready\n"
+            with opskit.fleet([f"unix://{path}" for path in paths]) as fleet:
+                frame = fleet.containers()
+                assert frame["engine"].nunique() == count
+                assert frame.groupby("engine")["name"].nunique().eq(frame["name"].nunique()).all()
+                assert fleet.status()["up"].all()
+        finally:
+            running.kill()

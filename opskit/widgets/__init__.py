@@ -2,7 +2,8 @@
 
 Each function makes a panel, shown as a cell's value. A panel reads in a thread of its own and
 stops when it is closed, when its cell is run again, or when the kernel ends; it keeps what the user
-chose when the cell is run again. In exported pages a table stands for it.
+chose when the cell is run again. In exported pages a table stands for it. Given a fleet
+(`opskit.fleet`) there is a tab for each of its engines.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from opskit.engine import Engine
+    from opskit.fleets import Fleet
+    from opskit.widgets.fleet_panels import FleetPanels
     from opskit.widgets.panel import Panel
 
 __all__ = ["cassette", "containers", "events", "explorer", "logs", "stats"]
@@ -41,7 +45,7 @@ def cassette(path: str | os.PathLike[str]) -> Panel:
     return Cassette(path)
 
 
-def containers(engine: Engine, **options: Any) -> Panel:
+def containers(engine: Engine | Fleet, **options: Any) -> Panel | FleetPanels:
     """A live, filterable, sortable table of containers with the actions of an operator.
 
     Parameters
@@ -60,10 +64,10 @@ def containers(engine: Engine, **options: Any) -> Panel:
     """
     from opskit.widgets.containers_panel import Containers
 
-    return Containers(engine, **options)
+    return _for_each(Containers, engine, **options)
 
 
-def events(engine: Engine, **options: Any) -> Panel:
+def events(engine: Engine | Fleet, **options: Any) -> Panel | FleetPanels:
     """Events as they happen: a feed to filter and pause, and the timeline of the window.
 
     Parameters
@@ -81,10 +85,10 @@ def events(engine: Engine, **options: Any) -> Panel:
     """
     from opskit.widgets.events_panel import Events
 
-    return Events(engine, **options)
+    return _for_each(Events, engine, **options)
 
 
-def explorer(engine: Engine, **options: Any) -> Panel:
+def explorer(engine: Engine | Fleet, **options: Any) -> Panel | FleetPanels:
     """Any endpoint of the Engine API: its form, the call in four languages, its answer.
 
     Parameters
@@ -103,10 +107,10 @@ def explorer(engine: Engine, **options: Any) -> Panel:
     """
     from opskit.widgets.explorer_panel import Explorer
 
-    return Explorer(engine, **options)
+    return _for_each(Explorer, engine, **options)
 
 
-def logs(engine: Engine, container: str, **options: Any) -> Panel:
+def logs(engine: Engine | Fleet, container: str, **options: Any) -> Panel | FleetPanels:
     """A container's log: follow, search, levels in colour, stdout and stderr apart.
 
     Parameters
@@ -126,10 +130,10 @@ def logs(engine: Engine, container: str, **options: Any) -> Panel:
     """
     from opskit.widgets.logs_panel import Logs
 
-    return Logs(engine, container, **options)
+    return _for_each(Logs, engine, container, **options)
 
 
-def stats(engine: Engine, **options: Any) -> Panel:
+def stats(engine: Engine | Fleet, **options: Any) -> Panel | FleetPanels:
     """What containers eat, live: the charts of a window and a table of the highest.
 
     Parameters
@@ -144,4 +148,16 @@ def stats(engine: Engine, **options: Any) -> Panel:
     """
     from opskit.widgets.stats_panel import Stats
 
-    return Stats(engine, **options)
+    return _for_each(Stats, engine, **options)
+
+
+def _for_each(
+    kind: Callable[..., Panel], engine: Engine | Fleet, *args: Any, **options: Any
+) -> Panel | FleetPanels:
+    from opskit.fleets import Fleet
+
+    if not isinstance(engine, Fleet):
+        return kind(engine, *args, **options)
+    from opskit.widgets.fleet_panels import FleetPanels
+
+    return FleetPanels(kind, engine, *args, **options)
