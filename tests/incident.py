@@ -1,89 +1,112 @@
-"""``python -m tests.incident``: record what the notebook on stats looks into.
+"""A night in a shop that goes wrong, on a real engine: what the notebook on events looks into.
 
-An incident: a minute of seven real containers, of which one leaks, one is throttled by its quota,
-one crashes and one only comes for a while. And ``docker stats`` itself, beside the samples that it
-was given: what it printed is kept as text.
+``python -m tests.incident`` records it anew. The database is killed for lack of memory and takes
+its time to come back; the web shop does not wait for it, gives up and is restarted, again and
+again; meanwhile the probes fill the engine's memory of 256 events.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import opskit
 
-from .engines import PrivateEngine
-from .notebooks import CASSETTES
+from .engines import PrivateEngine, UnixConnection
+from .shop import MIB, SECOND, _image, _labels
 
-__all__ = ["DOCKER_STATS", "INCIDENT", "PRINTED", "main"]
+__all__ = ["CASSETTE", "EVENTS", "record"]
 
-INCIDENT = CASSETTES / "02-stats-analysis.incident.jsonl.gz"
-DOCKER_STATS = CASSETTES / "02-stats-analysis.docker-stats.yaml"
-PRINTED = CASSETTES / "02-stats-analysis.docker-stats.txt"
+FOLDER = Path(__file__).parents[1] / "cassettes"
+CASSETTE = FOLDER / "03-event-timelines.incident.yaml"
+EVENTS = FOLDER / "03-event-timelines.incident.ndjson"
 
-MIB = 2**20
-LEAK = (
-    "i=0; while :; do i=$((i+1)); head -c 262144 /dev/zero > /dev/shm/session-$i; sleep 0.5; done"
-)
-CONTAINERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "web": (
-        "while :; do i=0; while [ $i -lt 9000 ]; do i=$((i+1)); done; sleep 0.3; done",
-        {"Memory": 128 * MIB},
-    ),
-    "cart": (LEAK, {"Memory": 96 * MIB}),
-    "report": ("while :; do :; done", {"Memory": 64 * MIB, "NanoCpus": 150_000_000}),
-    "search": (
-        "head -c 50331648 /dev/zero > /tmp/index; while :; do cat /tmp/index > /dev/null; "
-        "sleep 2; done",
-        {"Memory": 64 * MIB},
-    ),
-    "db": (
-        "dd if=/dev/zero of=/dev/shm/x bs=1M count=40 2>/dev/null; while :; do sleep 1; done",
-        {"Memory": 256 * MIB},
-    ),
-    "mailer": ("sleep 25; exit 1", {"RestartPolicy": {"Name": "always"}}),
+SERVICES: dict[str, dict[str, Any]] = {
+    "db": {
+        "Cmd": "echo 'recovering'; sleep 3; httpd -p 5432 -h /bin; "
+        "echo 'ready to accept connections'; sleep 5; echo 'building index orders_by_day'; "
+        "exec tail /dev/zero",
+        "Healthcheck": "wget -q -O /dev/null http://127.0.0.1:5432/busybox",
+        "HostConfig": {"Memory": 24 * MIB, "RestartPolicy": {"Name": "always"}},
+    },
+    "web": {
+        "Cmd": "echo 'starting'; while wget -q -T 1 -O /dev/null http://10.77.0.10:5432/busybox; "
+        "do echo 'GET /basket 200'; touch /up; sleep 0.5; done; rm -f /up; "
+        "echo 'cannot reach shop-db-1:5432, giving up' >&2; exit 1",
+        "Healthcheck": "test -f /up",
+        "HostConfig": {"RestartPolicy": {"Name": "always"}},
+    },
+    "cache": {"Cmd": "trap 'exit 0' TERM; while :; do sleep 0.2; done", "Healthcheck": "true"},
 }
-BATCH = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; sleep 15"
+ADDRESSES = {"db": "10.77.0.10", "web": "10.77.0.11", "cache": "10.77.0.12"}
 
 
-def start(engine: PrivateEngine) -> None:
-    for name, (command, host) in CONTAINERS.items():
-        engine.run(["sh", "-c", command], f"shop-{name}-1", **host)
-    time.sleep(1)
-
-
-def record_docker_stats(engine: PrivateEngine) -> None:
-    form = "{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.BlockIO}} {{.PIDs}}"
-    command = ["docker", "stats", "--no-stream", "--format", form]
-    with opskit.record(DOCKER_STATS, mode="all", upstream=engine.url):
-        told = subprocess.run(command, env=os.environ, check=True, capture_output=True, text=True)
-    PRINTED.write_text(told.stdout)
-
-
-def record_incident(engine: PrivateEngine) -> None:
-    batch = threading.Timer(
-        15, engine.run, (["sh", "-c", BATCH], "shop-batch-1"), {"Memory": 32 * MIB}
-    )
-    batch.start()
-    with opskit.record(INCIDENT, mode="all", upstream=engine.url) as recorded:
-        series = recorded.stats(duration="60s", progress=False)
-    batch.join()
-    print(opskit.stats.summary(series).T.to_string())
-
-
-def main() -> int:
+def record() -> None:
+    """Record the events, and an engine that answers what the notebook asks afterwards."""
     with PrivateEngine("incident") as engine:
-        start(engine)
-        record_docker_stats(engine)
-        record_incident(engine)
-    for path in (INCIDENT, DOCKER_STATS, PRINTED):
-        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
-    return 0
+        images = {service: _image(engine, service) for service in SERVICES}
+        lines: list[bytes] = []
+        threading.Thread(target=_listen, args=(engine.socket, lines), daemon=True).start()
+        time.sleep(0.3)
+        _open(engine, images)
+        time.sleep(42)
+        kept = list(lines)
+        EVENTS.write_bytes(b"".join(kept))
+        events = opskit.read_events(EVENTS)
+        with opskit.record(CASSETTE, mode="all", upstream=engine.url) as night:
+            ask(night, events)
+    print(f"{len(kept)} events")
+
+
+def ask(night: Any, events: Any) -> None:
+    """What the notebook asks the recorded engine."""
+    night.events(since=events["time"].iloc[0], until=events["time"].iloc[-1])
+    night.containers(all=True)
+    for name in ("shop-web-1", "shop-db-1"):
+        night.logs(name, until=events["time"].iloc[-1])
+        night.get(f"/containers/{name}/json")
+
+
+def _listen(socket: str, lines: list[bytes]) -> None:
+    connection = UnixConnection(socket, timeout=120)
+    connection.request("GET", "/events")
+    answer = connection.getresponse()
+    try:
+        while line := answer.readline():
+            lines.append(line)
+    except OSError:
+        pass
+
+
+def _open(engine: PrivateEngine, images: dict[str, str]) -> None:
+    # addresses of their own: a static busybox may crash when it resolves names
+    ipam = {"Config": [{"Subnet": "10.77.0.0/24"}]}
+    network = {"Name": "shop_default", "Labels": _labels(), "IPAM": ipam}
+    engine.api("POST", "/networks/create", network)
+    for service, options in SERVICES.items():
+        body = {
+            "Image": images[service],
+            "Cmd": ["sh", "-c", options["Cmd"]],
+            "Labels": _labels(service),
+            "NetworkingConfig": {
+                "EndpointsConfig": {
+                    "shop_default": {"IPAMConfig": {"IPv4Address": ADDRESSES[service]}}
+                }
+            },
+            "HostConfig": {"NetworkMode": "shop_default", **options.get("HostConfig", {})},
+            "Healthcheck": {
+                "Test": ["CMD-SHELL", options["Healthcheck"]],
+                "Interval": SECOND,
+                "Timeout": 2 * SECOND,
+                "Retries": 2,
+            },
+        }
+        made = engine.api("POST", "/containers/create", body, name=f"shop-{service}-1")
+        engine.api("POST", f"/containers/{made['Id']}/start")
+        time.sleep(3.5 if service == "db" else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    record()

@@ -95,6 +95,9 @@ def test_more_than_the_engine_remembers_is_said_in_a_warning_and_in_attrs(
     assert frame.attrs["memory_begins"] == frame["time"].iloc[0].isoformat()
     with pytest.warns(UserWarning, match="last 256 events only"):
         assert len(live_engine.events(since="2h", volume="v33", event="destroy")) == 1
+    with pytest.warns(UserWarning, match="last 256 events only"):  # the last ones are not asked for
+        past = live_engine.events(since="2h", until=frame["time"].iloc[100])
+    assert past.attrs["truncated"] is True
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         recent = live_engine.events(since=frame["time"].iloc[200])

@@ -86,8 +86,9 @@ class EventCalls(RawEngine):
             volume=volume,
             label=label,
         )
-        begin, end = window(since, until, now_of(self))
-        return read(self, begin, end, merged, check=check, timeout=timeout)
+        now = now_of(self)
+        begin, end = window(since, until, now)
+        return read(self, begin, end, merged, now=now, check=check, timeout=timeout)
 
     def watch(
         self,

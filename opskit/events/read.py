@@ -59,6 +59,7 @@ def read(
     end: int,
     filters: Mapping[str, list[str]],
     *,
+    now: int,
     check: bool = True,
     timeout: float | None = None,
     stacklevel: int = 3,
@@ -67,11 +68,15 @@ def read(
     bounds = {"since": ns_to_wire(begin or 0), "until": ns_to_wire(end)}
     query: dict[str, Any] = {**bounds, "filters": dict(filters) or None}
     events = remembered(engine, query, timeout=timeout)
-    everything = events if not filters else remembered(engine, bounds, timeout=timeout)
+    everything = events
+    if filters or end < now:  # how far the memory goes back shows only in all of it
+        whole = {**bounds, "until": ns_to_wire(now)}
+        everything = remembered(engine, whole, timeout=timeout)
     rows = [event_row(event) for event in events]
     frame = checked(engine, rows, timeout) if check else rows_frame(rows)
     oldest = min((ns for event in everything if (ns := event_row(event)["time"])), default=None)
-    full = len(everything) == MEMORY and not _podman(everything)
+    # an event of the very moment of the answer takes a place and lies after `until`
+    full = MEMORY - MEANWHILE <= len(everything) <= MEMORY and not _podman(everything)
     cut = full and oldest is not None and (begin is None or oldest > begin)
     frame.attrs.update(truncated=cut, memory_begins=instant(oldest).isoformat() if oldest else None)
     if cut and begin is not None and oldest is not None:
