@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["MEMORY", "read", "remembered"]
 
 MEMORY = 256  # eventsLimit in moby's daemon/events/events.go; Podman keeps a journal
+MEANWHILE = 8
 CLOSE = (
     2_000_000_000  # inspect's FinishedAt and the event of the same death, at most this far apart
 )
