@@ -32,7 +32,8 @@ SERVICES: dict[str, dict[str, Any]] = {
         "HostConfig": {"Memory": 24 * MIB, "RestartPolicy": {"Name": "always"}},
     },
     "web": {
-        "Cmd": "echo 'starting'; while timeout 1 wget -q -O /dev/null http://10.77.0.10:5432/busybox; "
+        "Cmd": "echo 'starting'; "
+        "while timeout 1 wget -q -O /dev/null http://10.77.0.10:5432/busybox; "
         "do echo 'GET /basket 200'; touch /up; sleep 0.5; done; rm -f /up; "
         "echo 'cannot reach shop-db-1:5432, giving up' >&2; exit 1",
         "Healthcheck": "test -f /up",
