@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from opskit.address import Address, contexts, resolve
 from opskit.engine import Engine
+from opskit.engine.reads import check_filters
 from opskit.errors import AddressError, OpskitError
 
 if TYPE_CHECKING:
@@ -354,6 +355,7 @@ class _Unmade:
     def _frame(
         self, make: Callable[[Any], Any], path: str, *, timeout: float | None = None, **query: Any
     ) -> tuple[Any, Callable[[Any], Any]]:
+        check_filters(query.get("filters"))
         return self._engine.get(path, timeout=timeout, **query), make
 
 

@@ -60,6 +60,8 @@ def test_a_hung_engine_costs_its_timeout_and_hides_nobody(
             fresh_engine.resume()
         assert time.monotonic() - begun < 4
         assert "fleet-c" in set(frame["name"])
+        with pytest.raises(TypeError, match="give a mapping"):
+            fleet.containers(filters="status=running")
 
 
 def test_no_engine_at_all_is_an_error(tmp_path: Path) -> None:

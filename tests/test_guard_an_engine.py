@@ -293,3 +293,29 @@ def test_the_command_says_what_it_lacks(tmp_path: Path) -> None:
     assert "no section 'everything'" in wrong.stderr
     wrong = opskit_command("guard", "--forbid", "root", "--listen", f"unix://{tmp_path}/x")
     assert "'root'" in wrong.stderr or "root cannot be forbidden" in wrong.stderr
+
+
+@pytest.mark.live
+def test_a_socket_mounted_read_only_takes_changes_all_the_same(
+    private_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    """The mount's flag is about files, and a socket is not written to as one."""
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    script = (
+        'mount --bind "$1" "$2" && mount -o remount,bind,ro "$2" && '
+        'if touch "$2/file" 2>/dev/null; then echo writable; else echo read-only; fi && '
+        'curl -s --unix-socket "$2/docker.sock" -X POST -H "Content-Type: application/json" '
+        """-d '{"Name": "made-read-only"}' http://docker/volumes/create"""
+    )
+    folder = os.path.dirname(private_engine.socket)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", folder, str(mounted)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.startswith("read-only\n")
+    assert private_engine.api("GET", "/volumes/made-read-only")["Name"] == "made-read-only"
+    private_engine.api("DELETE", "/volumes/made-read-only")

@@ -11,9 +11,18 @@ from opskit.engine.objects import ObjectCalls
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ReadCalls"]
+__all__ = ["ReadCalls", "check_filters"]
 
 Filters = Mapping[str, Any] | None
+
+
+def check_filters(filters: Any) -> None:
+    """Raise a TypeError for what is no mapping: the engine would take it for something else."""
+    if filters is not None and not isinstance(filters, Mapping):
+        raise TypeError(
+            f"filters={filters!r}: give a mapping such as {{'label': 'app=web'}}, with a list "
+            "where one of several will do"
+        )
 
 
 class ReadCalls(ObjectCalls):
@@ -32,12 +41,7 @@ class ReadCalls(ObjectCalls):
         timeout: float | None = None,
         **query: Any,
     ) -> pd.DataFrame:
-        filters = query.get("filters")
-        if filters is not None and not isinstance(filters, Mapping):
-            raise TypeError(
-                f"filters={filters!r}: give a mapping such as {{'label': 'app=web'}}, with a list "
-                "where one of several will do"
-            )
+        check_filters(query.get("filters"))
         target = self.target(path, query)
         return self.stamp(make(self._call("GET", target, timeout=timeout)), f"GET {target}")
 
