@@ -149,7 +149,8 @@ def _mounts(
         path = _normal(source)
         if "host-mounts" in forbid and not any(_within(path, _normal(top)) for top in allowed):
             yield f"a mount of {source} from the host"
-        if any(_within(_normal(one), path) or _within(path, "/proc") for one in sockets):
+        reaches = any(_within(_normal(one), path) for one in sockets) or _within(path, "/proc")
+        if "socket-mounts" in forbid and reaches:
             yield f"a mount of {source}, where an engine listens"
 
 
