@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 import opskit
@@ -12,6 +15,7 @@ from opskit.widgets.stats_panel import Stats
 
 from .engines import PrivateEngine
 from .panels import find, threads, until
+from .test_stats_plots import series
 
 pytestmark = pytest.mark.live
 
@@ -72,3 +76,24 @@ def test_a_lost_engine_is_told_and_the_panel_goes_on(fresh_engine: PrivateEngine
         until(lambda: panel._sampler.warm)
         until(lambda: ">live<" in panel._status.value)
         panel.close()
+
+
+def test_a_long_life_takes_no_more_memory(live_engine: Engine) -> None:
+    """Picture after picture of 50 containers, as fast as they are drawn."""
+    panel = opskit.widgets.stats(live_engine, live=False)
+    moment, whole = series(50, 1), series(50, 20)
+    gaps = moment.head(0).assign(end=None)
+    panel._sampler = SimpleNamespace(  # type: ignore[assignment]
+        latest=lambda: moment, frame=lambda: whole, gaps=gaps, close=lambda: None
+    )
+
+    def live_on(readings: int) -> int:
+        for _ in range(readings):
+            panel.paint(panel.read())
+        gc.collect()
+        return psutil.Process().memory_info().rss
+
+    early = live_on(6)
+    late = live_on(12)
+    panel.close()
+    assert late < 1.05 * early

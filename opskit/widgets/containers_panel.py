@@ -22,6 +22,7 @@ LISTED = ("name", "state", "health", "image", "ports", "project")
 WIDEST = 48
 SHOWN = ("name", "state", "status", "health", "image", "created", "ports", "project", "id")
 LINES = 200
+DETAILED = 60  # rows that are drawn again and again without holding the kernel up
 ACTIONS = ("start", "stop", "restart", "pause", "unpause", "kill", "remove")
 ASKS = {"kill": "Kill", "remove": "Remove"}
 
@@ -120,15 +121,20 @@ class Containers(Panel):
             self._rows.description, self._rows.rows = head, min(max(len(options), 3), 15)
             self._rows.options = options
             self._rows.value = [identity for _, identity in options if identity in kept]
-        self._table.value = self.table() if self._details.value else ""
+        self._table.value = self._as_table(DETAILED) if self._details.value else ""
 
     def table(self) -> str:
+        return self._as_table(len(self._view))
+
+    def _as_table(self, rows: int) -> str:
         if not len(self._view):
             return "<p>no containers</p>"
-        view = self._view[list(SHOWN)]
+        view = self._view[list(SHOWN)].head(rows)
         view.attrs = dict(self._frame.attrs)
         short = view.opskit.short()
-        return str(short.to_html(border=0, index=False))
+        rest = len(self._view) - len(view)
+        more = f"<p>and {rest} more: filter to see them</p>" if rest else ""
+        return f"{short.to_html(border=0, index=False)}{more}"
 
     def _picked(self, *, one: bool = False) -> pd.DataFrame | None:
         chosen = self.selected
