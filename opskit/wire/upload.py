@@ -33,19 +33,27 @@ class Upload:
         """The next part."""
         self._length += len(data)
         if self._kept is not None and self._length > BODY_KEPT:
-            self._hash.update(self._kept)
-            self._fingerprint.feed(bytes(self._kept))
+            self._digest(bytes(self._kept))
             self._kept = None
         if self._kept is None:
-            self._hash.update(data)
-            self._fingerprint.feed(data)
+            self._digest(data)
         else:
             self._kept += data
 
+    def _digest(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._fingerprint.feed(data)
+
     def body(self) -> Body:
         """The whole."""
-        if self._kept is not None:
+        if self._kept is not None and not _is_tar(self._kept):
             return Body(bytes(self._kept), length=self._length)
+        if self._kept is not None:
+            self._digest(bytes(self._kept))
         if not self._length:
             return Body()
         return Body(None, self._hash.hexdigest(), self._length, self._fingerprint.digest())
+
+
+def _is_tar(data: bytes | bytearray) -> bool:
+    return data[257:262] == b"ustar"
