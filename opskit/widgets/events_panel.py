@@ -138,6 +138,8 @@ class Events(Panel):
         inspected = self._engine.get_many([f"/containers/{one['Id']}/json" for one in listed])
         existing = [one for one in inspected if isinstance(one, dict)]
         spans = opskit.timeline(rows_frame(rows), existing)
+        if not len(spans):
+            return b""  # no picture rather than an empty one
         return png(plot.timeline(spans, since=begin, limit=LANES))
 
     def _begin(self) -> pd.Timestamp:
