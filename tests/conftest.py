@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -49,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DOCKER_HOST"] = "unix:///nonexistent/opskit-tests-have-no-engine.sock"
     os.environ["DOCKER_CONFIG"] = "/nonexistent/opskit-tests"
     sys.addaudithook(_refuse_foreign_engines)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a run in the background of a shell ignores it, and so would what tests interrupt
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _refuse_foreign_engines(event: str, args: tuple[Any, ...]) -> None:
