@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opskit import api, audit, errors, guard, plot, stats, tls, widgets
+    from opskit import api, audit, cassette, errors, guard, plot, stats, tls, widgets
     from opskit.checks.doctor import doctor
     from opskit.collect.reader import read_collected
     from opskit.compose import compose_projects
@@ -40,12 +40,13 @@ _HOME = {
     "replay": "opskit.wire.session",
     "timeline": "opskit.events.timeline",
 }
-_MODULES = ("api", "audit", "errors", "guard", "plot", "stats", "tls", "widgets")
+_MODULES = ("api", "audit", "cassette", "errors", "guard", "plot", "stats", "tls", "widgets")
 
 __all__ = [
     "Engine",
     "api",
     "audit",
+    "cassette",
     "compose_projects",
     "connect",
     "doctor",
