@@ -16,13 +16,14 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, Protocol
 from urllib.parse import quote, unquote_plus
 
 from opskit.cassette.literals import Frames, Literals, Tail
 from opskit.cassette.mask import Mask, new_mask
 from opskit.cassette.model import Body, Headers, Request, Response
-from opskit.cassette.secrets import JsonFilter, mask_json, mask_text, telling
+from opskit.cassette.secrets import JsonFilter, hinted, mask_json, mask_text, telling
 
 __all__ = ["Redactor", "Stream"]
 
@@ -133,10 +134,8 @@ class Redactor:
         return [(self._text(name), self._header(name, value)) for name, value in headers]
 
     def _header(self, name: str, value: str) -> str:
-        if self.enabled:
-            low = name.lower()
-            credential = low in _CREDENTIALS or telling(low) or "authorization" in low
-            if credential and low not in _HARMLESS_HEADERS:
+        if self.enabled and not _harmless(name, value):
+            if _is_credential(name):
                 self.masked["headers"] += 1
                 return "REDACTED"
             value = mask_text(value.encode("latin-1", "replace"), self._mask).decode("latin-1")
@@ -149,6 +148,18 @@ class Redactor:
             return self._literals.mask(text.encode("latin-1")).decode("latin-1")
         except UnicodeEncodeError:
             return self._literals.mask(text.encode()).decode(errors="replace")
+
+
+@lru_cache(maxsize=1024)
+def _harmless(name: str, value: str) -> bool:
+    """Whether a header holds no secret; the same few come with every exchange."""
+    return not _is_credential(name) and not hinted(value.encode("latin-1", "replace"))
+
+
+def _is_credential(name: str) -> bool:
+    low = name.lower()
+    credential = low in _CREDENTIALS or telling(low) or "authorization" in low
+    return credential and low not in _HARMLESS_HEADERS
 
 
 def _parameter(part: str, mask: Mask) -> str:

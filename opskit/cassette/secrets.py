@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 
 from opskit.cassette.mask import Mask, stars
 
-__all__ = ["JsonFilter", "mask_json", "mask_text", "telling"]
+__all__ = ["JsonFilter", "hinted", "mask_json", "mask_text", "telling"]
 
 _WORDS = frozenset(
     (
@@ -65,7 +65,7 @@ def telling(name: str) -> bool:
 
 def mask_text(data: bytes, mask: Mask = stars) -> bytes:
     """Mask what is a secret wherever it stands: URLs with a password, swarm tokens, NAME=value."""
-    if not _hinted(data):
+    if not hinted(data):
         return data
     out = bytearray(data)
     for pattern in (_URL, _URL_TOKEN, _SWARM, _PEM):
@@ -97,7 +97,7 @@ def mask_json(
     fill : Mask, optional
         Makes what stands for such a payload.
     """
-    if not (payload or _hinted(data)):
+    if not (payload or hinted(data)):
         return data
     out = bytearray(mask_text(data, mask))
     for found in _PAIR.finditer(data):
@@ -114,10 +114,13 @@ def mask_json(
     return bytes(out)
 
 
-def _hinted(data: bytes) -> bool:
+def hinted(data: bytes) -> bool:
     """Whether there can be anything to mask; most of what passes is let go here."""
     low = data.lower()
-    return any(hint in low for hint in _HINTS) or (b"://" in low and b"@" in low)
+    for hint in _HINTS:
+        if hint in low:
+            return True
+    return b"://" in low and b"@" in low
 
 
 def _cover(out: bytearray, data: bytes, start: int, end: int, mask: Mask) -> None:

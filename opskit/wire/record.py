@@ -81,8 +81,6 @@ class _Entry(Observer):
     def record(self, number: int) -> None:
         """Write this exchange, under this number."""
         self._number = number
-        if self._complete:
-            self._begin()
 
     def request(self, head: RequestHead) -> None:
         order, at = self._recorder.place()
@@ -101,10 +99,11 @@ class _Entry(Observer):
 
     def uploaded(self) -> None:
         self._complete = True
-        if self._number:
+        if self._early:
             self._begin()
 
     def _begin(self) -> None:
+        """Write the request; not before the answer comes, so that the engine need not wait."""
         if not self._written:
             self._written = True
             self._request.body = self.whole.body()
@@ -144,10 +143,10 @@ class _Entry(Observer):
         self._journal.end(self._number, end, order, notes or None)
 
     def _note(self, what: Response | Piece) -> None:
-        # An engine may answer while it still reads: a journal has the request first.
-        if self._written:
+        if self._complete:
+            self._begin()
             self._write(what)
-        else:
+        else:  # the engine answers while it still reads: a journal has the request first
             self._early.append(what)
 
     def _write(self, what: Response | Piece) -> None:
