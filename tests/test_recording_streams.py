@@ -14,7 +14,7 @@ from opskit.cassette.model import End, Framing
 from opskit.wire.session import open_cassette, open_recording
 
 from .engines import IMAGE
-from .wires import WireEngine, client_of
+from .wires import WireEngine, client_of, tells_its_version
 
 GET = b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n"
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -22,13 +22,9 @@ CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @contextlib.contextmanager
 def recording(tmp_path, *scripts):
-    """A client of a recorder of an engine that follows scripts; /version is asked first."""
+    """A client of a recorder of an engine that follows scripts."""
 
-    def version(client):
-        client.until(b"\r\n\r\n")
-        client.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-
-    with WireEngine(tmp_path, version, *scripts) as engine:
+    with WireEngine(tmp_path, tells_its_version, *scripts) as engine:
         session = open_recording(tmp_path / "it.jsonl", upstream=f"unix://{engine.path}")
         with client_of(session.address) as client:
             yield client, session

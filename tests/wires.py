@@ -15,7 +15,7 @@ from opskit.wire.listen import listen
 from opskit.wire.relay import Relay
 from opskit.wire.upstream import dialler
 
-__all__ = ["Bare", "WireEngine", "client_of", "relay_to", "through_a_relay"]
+__all__ = ["Bare", "WireEngine", "client_of", "relay_to", "tells_its_version", "through_a_relay"]
 
 Script = Callable[["Bare"], None]
 
@@ -68,6 +68,12 @@ class Bare:
 
     def close(self) -> None:
         self.sock.close()
+
+
+def tells_its_version(client: Bare) -> None:
+    """A script for what a recording asks first, on a connection of its own."""
+    client.until(b"\r\n\r\n")
+    client.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
 
 class WireEngine:
