@@ -32,7 +32,7 @@ def test_what_is_refused_is_told_with_the_section_to_allow(
         opskit.connect(address) as engine,
     ):
         assert "proxied" in set(engine.containers()["name"])
-        assert not engine.events(since="1m").empty
+        assert not engine.events(type="container", container="proxied").empty
         with pytest.raises(Forbidden, match="allows it with NETWORKS=1, opskit guard with --allow"):
             engine.networks()
         with pytest.raises(Forbidden, match=r"CONTAINERS=1 and POST=1 .* ALLOW_RESTARTS=1"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,10 +86,15 @@ class Events(Panel):
 
     def read(self) -> Reading:
         if not self.live:
-            frame = self._engine.events(since=self._window.value)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a row of the feed says it instead
+                frame = self._engine.events(since=self._window.value)
+            rows = _records(frame)
+            if frame.attrs["truncated"]:
+                rows.insert(0, _forgotten(frame.attrs["memory_begins"]))
             with self._lock:
                 self._rows.clear()
-                self._rows.extend(_records(frame))
+                self._rows.extend(rows)
                 self._count += 1
             return Reading(True, self._draw())
         if self._failure is not None:
@@ -204,6 +210,11 @@ class Events(Panel):
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _forgotten(begins: str) -> dict[str, Any]:
+    detail = "the engine remembers only the last 256 events"
+    return {"time": pd.Timestamp(begins), "type": "gap", "action": "memory", "detail": detail}
 
 
 def _line(event: dict[str, Any]) -> str:
