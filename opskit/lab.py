@@ -136,8 +136,9 @@ def _working_copy(installed: Path) -> Path:
     """One's own copy of the installed notebooks and cassettes, beside what is there already."""
     folder = Path("opskit-lab").absolute()
     for name in ("notebooks", "cassettes"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for file in (installed / name).iterdir():
-            if file.is_file() and not (folder / name / file.name).exists():
-                shutil.copy(file, folder / name)
+        for file in (installed / name).rglob("*"):
+            own = folder / name / file.relative_to(installed / name)
+            if file.is_file() and not own.exists():
+                own.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, own)
     return folder
