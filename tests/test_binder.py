@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,17 +55,22 @@ def launched(tmp_path_factory) -> dict[str, str]:
 def start(launched: dict[str, str], *command: str, **env: str) -> str:
     """Run a command as Binder does, behind binder/start, with every engine's socket hidden."""
     hide = 'mount -t tmpfs none /run && exec binder/start "$@"'
-    done = subprocess.run(
+    with subprocess.Popen(
         ("unshare", "-m", "bash", "-c", hide, "bash", *command),
         cwd=launched["CLONE"],
         env={**launched, **env},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=180,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=180)
+        finally:  # the command's end leaves the engine that binder/start serves
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+    assert process.returncode == 0, stdout + stderr
+    return stdout
 
 
 def test_the_base_keeps_its_jupyterlab(launched):
