@@ -103,6 +103,24 @@ def test_a_container_of_another_name(recorded: str, now: str) -> None:
     assert index.names.pairs() == {now: recorded}
 
 
+def test_what_has_no_order_may_come_in_any() -> None:
+    """The CLI shuffles variables and mounts from run to run; the last of two values counts."""
+
+    def wanted(env: list[str], binds: list[str]) -> dict[str, object]:
+        return {"Image": "busybox", "Env": env, "HostConfig": {"Binds": binds}}
+
+    create = "/v1.41/containers/create"
+    tape = Tape()
+    tape.add("POST", create, wanted(["A=1", "B=2", "A=3"], ["x:/x", "/tmp:/tmp:ro"]), {"Id": OTHER})
+    tape.add("GET", "/v1.41/networks", None, [])
+    index = Index(tape.exchanges)
+    with pytest.raises(NoRecordedMatch, match=r"Env\[0\] is 'A=3', recorded was 'A=1'"):
+        asked(index, "POST", create, wanted(["A=3", "B=2", "A=1"], ["x:/x", "/tmp:/tmp:ro"]))
+    shuffled = wanted(["B=2", "A=1", "A=3"], ["/tmp:/tmp:ro", "x:/x"])
+    assert asked(index, "POST", create, shuffled)[0] == 1
+    assert asked(index, "GET", "/v1.41/networks?filters=%7B%7D")[0] == 2
+
+
 def test_many_names_each_find_their_own_exchanges() -> None:
     draw = random.Random(5)
     tape = Tape()

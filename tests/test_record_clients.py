@@ -27,6 +27,7 @@ SCRIPT = r"""
 step() { echo "== $*"; "$@" </dev/null 2>&1; echo "-> $?"; }
 step docker ps --all
 step docker run --rm $IMAGE echo once
+step docker run --rm -e A=1 -e B=2 -e C=3 -e D=4 -v one:/1 -v two:/2 -v three:/3 $IMAGE env | sort
 printf 'in\nstdin\n' | docker run --rm -i $IMAGE sh -c 'cat; echo all; exit 5'; echo "-> $?"
 docker run -d --name srv $IMAGE sh -c 'echo out; echo err >&2; exec sleep 100' >/dev/null
 step docker logs srv

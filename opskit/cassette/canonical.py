@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -33,9 +33,10 @@ class Form:
     path : str
         Decoded, without version.
     query : tuple of (name, value)
-        Sorted; a value that is JSON is decoded, its lists of filter values sorted.
+        Sorted; a value that is JSON is decoded, its lists of filter values sorted, "{}" dropped.
     body : Any
-        Decoded JSON; else the text or bytes; for an upload its digest.
+        Decoded JSON, its variables and binds sorted by what they set; else the text or bytes;
+        for an upload its digest.
     """
 
     method: str
@@ -74,7 +75,8 @@ def split_target(target: str) -> tuple[str, str, str]:
 def form(method: str, target: str, body: Body) -> Form:
     """The form of a request."""
     version, path, query = split_target(target)
-    pairs = [(name, _query_value(value)) for name, value in parse_qsl(query, True)]
+    every = ((name, _query_value(value)) for name, value in parse_qsl(query, True))
+    pairs = [(name, value) for name, value in every if value != {}]  # no filter at all
     pairs.sort(key=lambda pair: (pair[0], repr(pair[1])))
     return Form(method, version, unquote(path), tuple(pairs), _body(body))
 
@@ -106,7 +108,7 @@ def _body(body: Body) -> Any:
         return f"upload {body.fingerprint or body.sha256}"
     if body.data[:1] in b"{[" and body.data:
         try:
-            return orjson.loads(body.data)
+            return _unordered(orjson.loads(body.data))
         except ValueError:
             pass
     if not body.data:
@@ -115,3 +117,38 @@ def _body(body: Body) -> Any:
         return body.data.decode()
     except UnicodeDecodeError:
         return body.data
+
+
+def _unordered(asked: Any) -> Any:
+    """What is asked for, its sets in one order.
+
+    The CLI keeps the variables and mounts it was given in Go maps, so that ``docker run`` writes
+    them in another order each time.
+    """
+    if not isinstance(asked, dict):
+        return asked
+    for folder, name, part in _SETS:
+        inner = asked
+        for step in folder:
+            inner = inner.get(step) or {}
+            if not isinstance(inner, dict):
+                break
+        else:
+            if isinstance(values := inner.get(name), list):
+                inner[name] = sorted(values, key=part)
+    return asked
+
+
+def _variable(text: Any) -> str:
+    return str(text).partition("=")[0]
+
+
+def _destination(text: Any) -> str:
+    return str(text).partition(":")[2]
+
+
+_SETS: tuple[tuple[tuple[str, ...], str, Callable[[Any], str]], ...] = (
+    ((), "Env", _variable),  # of two values of one variable the last counts: a stable sort
+    (("HostConfig",), "Binds", _destination),
+    (("TaskTemplate", "ContainerSpec"), "Env", _variable),
+)
