@@ -108,7 +108,6 @@ def test_collected_files_can_be_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.filterwarnings("ignore:The engine keeps its last 256 events")  # other tests fill it
 def test_a_real_container_is_explained_with_its_log(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
