@@ -26,6 +26,7 @@ def main() -> int:
         "--rounds", type=int, default=40, help="turns of a table that says none itself (40)"
     )
     parser.add_argument("--containers", type=int, default=100, help="running containers (100)")
+    parser.add_argument("--long", action="store_true", help="also what takes the peer many minutes")
     options = parser.parse_args()
     unknown = set(options.names) - set(names())
     if unknown:
@@ -34,7 +35,7 @@ def main() -> int:
     for name in [name for name in os.environ if name.startswith("DOCKER_")]:
         del os.environ[name]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}\n")
-    bench = Bench(options.rounds, options.containers)
+    bench = Bench(options.rounds, options.containers, long=options.long)
     try:
         for name in options.names or names():
             print(f"## {name}\n")

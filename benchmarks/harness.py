@@ -54,10 +54,13 @@ class Bench:
         How often each case runs in a table that does not say so itself.
     containers : int
         Running containers on the busy engine.
+    long : bool
+        Whether to measure also what takes the peer many minutes.
     """
 
-    def __init__(self, rounds: int = 40, containers: int = 100) -> None:
+    def __init__(self, rounds: int = 40, containers: int = 100, *, long: bool = False) -> None:
         self.rounds = rounds
+        self.long = long
         self.containers = containers
         self._busy: PrivateEngine | None = None
 
