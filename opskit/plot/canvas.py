@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.dates
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 if TYPE_CHECKING:
@@ -40,7 +42,32 @@ class Picture(Figure):
 
     def __init__(self, width: float, height: float) -> None:
         super().__init__(figsize=(width, height), dpi=100, layout="constrained")
-        FigureCanvasAgg(self)
+        self._agg: Any = FigureCanvasAgg(self)
+
+    def margins(self, **inches: float) -> None:
+        """Keep this room around the Axes and, as ``between``, above each other.
+
+        Finding the room out as the layout engine does draws everything twice: too slow for a
+        picture that is drawn every second.
+        """
+        self.set_layout_engine(None)
+        width, height = self.get_size_inches()
+        self.subplots_adjust(
+            left=inches["left"] / width,
+            right=1 - inches["right"] / width,
+            bottom=inches["bottom"] / height,
+            top=1 - inches["top"] / height,
+        )
+        if "between" in inches:
+            rows = len({panel.get_position().y0 for panel in self.axes})
+            free = height - inches["bottom"] - inches["top"] - (rows - 1) * inches["between"]
+            self.subplots_adjust(hspace=inches["between"] * rows / free)
+
+    def widest(self, texts: Iterable[str], size: float) -> float:
+        """Inches that the widest of these texts takes at a font size in points."""
+        renderer, font = self._agg.get_renderer(), FontProperties(size=size)
+        widths = (renderer.get_text_width_height_descent(text, font, False)[0] for text in texts)
+        return max(widths, default=0.0) / self.dpi
 
     def _repr_png_(self) -> bytes:
         """The picture in few colours: a third of the size, in notebooks that are kept."""
@@ -68,6 +95,7 @@ def time_axis(axes: Axes) -> None:
         locator.intervald[unit] = [1, 2, 5, 10, 15, 30]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz="UTC"))
+    axes.xaxis.get_offset_text().set_fontsize(8)
 
 
 def size_text(value: float, base: int = 1024) -> str:

@@ -40,10 +40,12 @@ def heatmap(
         At most so many columns; each shows the mean of its time. Grey is where nothing is known.
     """
     series = Series(frame)
+    figure = None
     if ax is None:
-        ax = Picture(9.5, min(1.6 + 0.17 * max(len(series), 4), 10)).subplots()
+        figure = Picture(9.5, min(1.6 + 0.17 * max(len(series), 4), 10))
+        ax = figure.subplots()
     time_axis(ax)
-    ax.set_title(f"{value} (mean of each moment)", fontsize=9, loc="left")
+    ax.set_title(f"{value} (mean of each moment)", fontsize=9, loc="left", y=1.0)
     if not len(series):
         nothing(ax)
         return ax
@@ -53,14 +55,19 @@ def heatmap(
     mesh = ax.pcolormesh(
         edges, np.arange(len(series) + 1), np.ma.masked_invalid(means[order]), cmap="cividis"
     )
-    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.01, aspect=40)
+    beside = ax.inset_axes((1.01, 0, 0.015, 1)) if figure is not None else None
+    bar = ax.figure.colorbar(mesh, cax=beside, ax=ax, pad=0.01, aspect=40)
     _unit(bar.ax.yaxis, value)
     bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8)
     step = max(1, -(-len(series) // 60))
     rows = np.arange(0, len(series), step)
     ax.set_yticks(rows + 0.5, [series.names[order[row]] for row in rows], fontsize=7)
     ax.set_ylim(len(series), 0)
     ax.tick_params(axis="y", length=0)
+    if figure is not None:
+        left = min(figure.widest(series.names, 7) + 0.15, 4.0)
+        figure.margins(left=left, right=0.85, bottom=0.45, top=0.3)
     return ax
 
 

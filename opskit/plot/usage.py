@@ -60,6 +60,7 @@ METRICS = {
 _FEW = 8  # so many lines can be told apart
 _MOST_MULTIPLES = 24
 _BINS = 240
+_LEGEND = 8  # points
 
 
 def stats(
@@ -98,8 +99,8 @@ def stats(
     series = Series(frame)
     if multiples:
         return _multiples(series, METRICS[wanted[0]])
-    if axes is None:
-        figure = Picture(9.5, 0.6 + 2.1 * len(wanted))
+    figure = Picture(9.5, 0.6 + 2.1 * len(wanted)) if axes is None else None
+    if figure is not None:
         axes = figure.subplots(len(wanted), 1, sharex=True, squeeze=False)[:, 0]
     panels = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
     if len(panels) != len(wanted):
@@ -107,6 +108,11 @@ def stats(
     styles: dict[int, dict[str, Any]] = {}
     for panel, name in zip(panels, wanted, strict=True):
         _overlay(panel, series, METRICS[name], highlight, styles)
+    if figure is not None:
+        legends = [panel.get_legend() for panel in panels]
+        said = [text.get_text() for each in legends if each for text in each.get_texts()]
+        right = min(figure.widest(said, _LEGEND) + 0.55, 4.5) if said else 0.1
+        figure.margins(left=0.85, right=right, bottom=0.45, top=0.3, between=0.35)
     return panels[0] if len(panels) == 1 else panels
 
 
@@ -138,7 +144,7 @@ def _overlay(
         _limits(axes, series, lines, peaks, styles)
     if down is None:
         axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.005, 1.02), frameon=False, fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.005, 1.02), frameon=False, fontsize=_LEGEND)
 
 
 def _draw(
@@ -217,9 +223,9 @@ def _multiples(series: Series, metric: Metric) -> Any:
     rows = max(1, -(-len(ranked) // columns))
     height = 0.8 + 1.5 * rows
     figure = Picture(10, height)
-    figure.set_layout_engine(None)  # a grid of equal panels needs none, and it is slow
-    figure.subplots_adjust(0.08, 0.5 / height, 0.99, 1 - 0.55 / height, 0.08, 0.35)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    figure.margins(left=0.8, right=0.1, bottom=0.5, top=0.55, between=0.35)
+    figure.subplots_adjust(wspace=0.08)
     said = metric.title
     if len(series) > len(ranked):
         said += f": the {len(ranked)} highest of {len(series)} containers"
@@ -231,7 +237,7 @@ def _multiples(series: Series, metric: Metric) -> Any:
     )
     for panel, container in zip(panels, ranked, strict=False):
         _dress(panel, metric)
-        panel.set_title(series.names[container], fontsize=8, loc="left")
+        panel.set_title(series.names[container], fontsize=8, loc="left", y=1.0)
         for each in (values, down):
             if each is not None:
                 _draw(panel, series, each, container, None, {"color": COLOURS[0], "linewidth": 1})
@@ -247,7 +253,7 @@ def _multiples(series: Series, metric: Metric) -> Any:
 
 def _dress(axes: Axes, metric: Metric) -> None:
     time_axis(axes)
-    axes.set_title(metric.title, fontsize=9, loc="left")
+    axes.set_title(metric.title, fontsize=9, loc="left", y=1.0)  # given a place, none is sought
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)

@@ -11,12 +11,22 @@ import ipywidgets as W
 
 __all__ = ["canvas", "img", "png", "show"]
 
+COLOURS_KEPT = 96
+
 
 def png(axes: Any, dpi: int = 90) -> bytes:
     """The figure of Axes (or of an array of them) as PNG."""
-    first = axes.flat[0] if hasattr(axes, "flat") else axes
+    from PIL import Image
+
+    figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
+    figure.set_dpi(dpi)
+    figure.canvas.draw()  # once, where savefig draws twice
+    drawn = Image.frombuffer("RGBA", figure.canvas.get_width_height(), figure.canvas.buffer_rgba())
+    few = drawn.convert("RGB").quantize(
+        COLOURS_KEPT, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+    )
     buffer = io.BytesIO()
-    first.figure.savefig(buffer, format="png", dpi=dpi)
+    few.save(buffer, "png", compress_level=3)  # a quarter of all colours' bytes, in less time
     return buffer.getvalue()
 
 
