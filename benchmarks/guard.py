@@ -30,6 +30,7 @@ REFUSALS_SECONDS = 5.0
 KILLS = 100
 ENGINES = 200
 ALLOWED = "containers,events,info"
+CASSETTE = Path(__file__).parent.parent / "cassettes" / "shop.yaml"
 
 
 def run(bench: Bench) -> None:
@@ -41,7 +42,7 @@ def run(bench: Bench) -> None:
             streams(bench, engine, folder)
             refusals(bench, engine, folder)
             kills(bench, engine, folder)
-        fleet_of_three(bench)
+        fleet_of_three(bench, folder)
         fleet_of_many(bench, folder)
     finally:
         shutil.rmtree(folder)
@@ -192,24 +193,54 @@ def kills(bench: Bench, engine: PrivateEngine, folder: Path) -> None:
     bench.table(f"kill -9, {KILLS} times under load", ("", "", "wanted"), rows)
 
 
-def fleet_of_three(bench: Bench) -> None:
+def fleet_of_three(bench: Bench, folder: Path) -> None:
+    """On this machine three engines share its cores; elsewhere each has its own."""
     with contextlib.ExitStack() as stack:
         engines = [stack.enter_context(PrivateEngine(f"fleet{n}")) for n in range(3)]
         for engine in engines:
             engine.fill(10)
-        connected = [stack.enter_context(opskit.connect(engine.url)) for engine in engines]
-        fleet = stack.enter_context(opskit.fleet([engine.url for engine in engines]))
+        factor = compared(bench, "three private engines", [engine.url for engine in engines])
+        alone = raw_seconds(engines[:1])
+        shared = raw_seconds(engines) / alone
+    rows = [("on these cores, times the slowest", f"{factor:.2f}", "")]
+    rows.append(("of that the engines' own bare answers", f"{shared:.2f}", ""))
+    with replaying(CASSETTE, folder, 3, latency=0.02) as addresses:
+        factor = compared(bench, "three engines that take 20 ms", addresses)
+    rows.append(("on cores of their own", f"{factor:.2f}", bench.wanted(1.3, factor)))
+    bench.table("a fleet of three, times the slowest", ("", "", "wanted"), rows)
+
+
+def compared(bench: Bench, title: str, addresses: list[str]) -> float:
+    """How much longer the fleet's call takes than the same of the slowest engine."""
+    with contextlib.ExitStack() as stack:
+        connected = [stack.enter_context(opskit.connect(address)) for address in addresses]
+        fleet = stack.enter_context(opskit.fleet(addresses))
         cases = {f"engine {n}": engine.containers for n, engine in enumerate(connected)}
-        medians = bench.compare("fleet.containers()", {**cases, "all three": fleet.containers})
-        slowest = max(medians[name] for name in cases)
-        factor = medians["all three"] / slowest
-        rows = [("all three, times the slowest", f"{factor:.2f}", bench.wanted(1.3, factor))]
-        bench.table("a fleet of three", ("", "", "wanted"), rows)
+        cases["all three"] = fleet.containers
+        medians = bench.compare(f"fleet.containers(): {title}", cases, rounds=100)
+        return medians.pop("all three") / max(medians.values())
+
+
+def raw_seconds(engines: list[PrivateEngine]) -> float:
+    """The median time until all have answered bare requests that were sent at once."""
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(contextlib.closing(UnixConnection(engine.socket)))
+            for engine in engines
+        ]
+        times = []
+        for _ in range(100):
+            began = time.perf_counter()
+            for client in clients:
+                client.request("GET", "/containers/json")
+            for client in clients:
+                client.getresponse().read()
+            times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 def fleet_of_many(bench: Bench, folder: Path) -> None:
-    cassette = Path(__file__).parent.parent / "cassettes" / "shop.yaml"
-    with replaying(cassette, folder, ENGINES) as addresses, opskit.fleet(addresses) as fleet:
+    with replaying(CASSETTE, folder, ENGINES) as addresses, opskit.fleet(addresses) as fleet:
         times = []
         for _ in range(5):
             began = time.perf_counter()
@@ -226,18 +257,23 @@ def fleet_of_many(bench: Bench, folder: Path) -> None:
 
 _SERVE = """
 import sys
+from opskit.wire.faults import latency
 from opskit.wire.session import open_cassette
-sessions = [open_cassette(sys.argv[1], listen_at=f"unix://{path}") for path in sys.argv[2:]]
+cassette, seconds, *paths = sys.argv[1:]
+faults = [latency(float(seconds))] if float(seconds) else []
+sessions = [open_cassette(cassette, listen_at=f"unix://{p}", faults=faults) for p in paths]
 print("ready", flush=True)
 sys.stdin.read()
 """
 
 
 @contextlib.contextmanager
-def replaying(cassette: Path, folder: Path, count: int) -> Iterator[list[str]]:
-    """So many replay servers, in a process of their own."""
+def replaying(
+    cassette: Path, folder: Path, count: int, *, latency: float = 0.0
+) -> Iterator[list[str]]:
+    """So many replay servers, in a process of their own; each waits before it answers."""
     paths = [str(folder / f"{number}.sock") for number in range(count)]
-    command = [sys.executable, "-c", _SERVE, str(cassette), *paths]
+    command = [sys.executable, "-c", _SERVE, str(cassette), str(latency), *paths]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         try:
             assert running.stdout

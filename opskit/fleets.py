@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from opskit.address import Address, contexts, resolve
+from opskit.address import Address, contexts
+from opskit.asking import Member, Members
 from opskit.engine import Engine
-from opskit.engine.reads import check_filters
 from opskit.errors import AddressError, OpskitError
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Fleet", "FleetWarning", "fleet"]
 
-GRACE = 0.5
 _SORTED = {"events": "time", "stats": "time", "timeline": "begin", "incidents": "begin"}
 
 
@@ -68,55 +66,16 @@ def fleet(
                     f"the engine {name} is in the fleet twice", "leave one out, or name them"
                 )
             named[name] = engine
-    members = {
-        name: _Member(name, engine, timeout=timeout, read_only=read_only)
-        for name, engine in named.items()
-    }
-    return Fleet(members, timeout=timeout)
+    members = [
+        Member(name, engine, timeout=timeout, read_only=read_only) for name, engine in named.items()
+    ]
+    return Fleet(Members(members, timeout=timeout))
 
 
 def _name(engine: str | Address | Engine) -> str:
     if isinstance(engine, Engine):
         return engine.address
     return engine.url if isinstance(engine, Address) else engine
-
-
-class _Member:
-    """One engine of the fleet, connected when it is first asked."""
-
-    def __init__(
-        self,
-        name: str,
-        given: str | Address | AddressError | Engine,
-        *,
-        timeout: float,
-        read_only: bool,
-    ) -> None:
-        self.name = name
-        self._given = given
-        self._options: dict[str, Any] = {"timeout": timeout, "read_only": read_only}
-        self._engine: Engine | None = given if isinstance(given, Engine) else None
-
-    @property
-    def engine(self) -> Engine:
-        if self._engine is None:
-            given = self._given
-            if isinstance(given, AddressError):
-                raise given
-            assert not isinstance(given, Engine)
-            self._engine = Engine(resolve(given), **self._options)
-        return self._engine
-
-    @property
-    def address(self) -> str:
-        try:
-            return self.engine.address
-        except OpskitError:
-            return str(self._given) if isinstance(self._given, str) else ""
-
-    def close(self) -> None:
-        if self._engine is not None and self._engine is not self._given:
-            self._engine.close()
 
 
 class Fleet:
@@ -132,10 +91,8 @@ class Fleet:
         The engines' names.
     """
 
-    def __init__(self, members: Mapping[str, _Member], *, timeout: float) -> None:
-        self._members = dict(members)
-        self._timeout = timeout
-        self._pool = ThreadPoolExecutor(max(1, len(self._members)), "opskit-fleet")
+    def __init__(self, members: Members) -> None:
+        self._members = members
 
     @property
     def names(self) -> list[str]:
@@ -210,7 +167,7 @@ class Fleet:
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """`Engine.get` on all engines: decoded answers, or the error, by engine name."""
-        return self._ask(lambda engine: engine.get(path, **query))
+        return self._members.ask(lambda engine: engine.get(path, **query))
 
     def status(self) -> pd.DataFrame:
         """Who answers: one row an engine, whether it is up or not (endpoint ``HEAD /_ping``).
@@ -229,7 +186,7 @@ class Fleet:
             engine.head("/_ping")
             return engine.api_version, time.perf_counter() - begun
 
-        answers = self._ask(ping)
+        answers = self._members.ask(ping)
         rows = []
         for name, answer in answers.items():
             up = not isinstance(answer, Exception)
@@ -248,8 +205,7 @@ class Fleet:
 
         if options.get("detail"):
             return self._gather(method, options)
-        call = getattr(Engine, method)
-        answers = self._ask(lambda engine: call(_Unmade(engine), **options))
+        answers = self._members.lists(getattr(Engine, method), options)
         listed = {n: a for n, a in answers.items() if not isinstance(a, Exception)}
         if not any(found for found, _ in listed.values()):
             return self._merged(method, self._made(answers))
@@ -273,7 +229,7 @@ class Fleet:
     def _gather(
         self, method: str, options: Mapping[str, Any], *, extra: float = 0.0
     ) -> pd.DataFrame:
-        answers = self._ask(lambda engine: getattr(engine, method)(**options), extra=extra)
+        answers = self._members.ask(lambda engine: getattr(engine, method)(**options), extra=extra)
         return self._merged(method, answers)
 
     def _merged(self, method: str, answers: Mapping[str, Any]) -> pd.DataFrame:
@@ -304,32 +260,9 @@ class Fleet:
         merged.attrs = {"engines": self.names, "request": method, "failed": failed}
         return merged
 
-    def _ask(self, call: Callable[[Engine], Any], *, extra: float = 0.0) -> dict[str, Any]:
-        """Call on all at once; an exception stands for the answer of an engine that gave none."""
-
-        def ask(member: _Member) -> Any:
-            return call(member.engine)
-
-        pending = {name: self._pool.submit(ask, member) for name, member in self._members.items()}
-        wait(pending.values(), timeout=self._timeout + extra + GRACE)
-        answers: dict[str, Any] = {}
-        for name, future in pending.items():
-            if not future.done():
-                future.cancel()
-                answers[name] = TimeoutError(f"no answer within {self._timeout + extra:g} s")
-            elif error := future.exception():
-                if not isinstance(error, OpskitError | OSError):
-                    raise error
-                answers[name] = error
-            else:
-                answers[name] = future.result()
-        return answers
-
     def close(self) -> None:
         """Close the engines that the fleet connected."""
-        for member in self._members.values():
-            member.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._members.close()
 
     def __enter__(self) -> Self:
         return self
@@ -344,19 +277,6 @@ class Fleet:
 
     def __repr__(self) -> str:
         return f"<Fleet of {len(self)}: {', '.join(self.names)}>"
-
-
-class _Unmade:
-    """Stands in for an engine in its reading calls: gives what they would make a frame of."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def _frame(
-        self, make: Callable[[Any], Any], path: str, *, timeout: float | None = None, **query: Any
-    ) -> tuple[Any, Callable[[Any], Any]]:
-        check_filters(query.get("filters"))
-        return self._engine.get(path, timeout=timeout, **query), make
 
 
 def _failed(answers: Mapping[str, Any]) -> dict[str, str]:

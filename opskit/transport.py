@@ -136,7 +136,7 @@ class Transport:
         if len(replies) < count:
             raise self._lost(parser)
         if parser.keep and not parser.started:
-            self._give(sock)
+            self.give_back(sock)
         else:
             sock.close()
         return replies
@@ -150,18 +150,23 @@ class Transport:
         )
 
     def _take(self, timeout: float) -> tuple[socket.socket, bool]:
+        sock = self.take_idle()
+        if sock is None:
+            return self.dial(timeout), False
+        sock.settimeout(timeout)
+        return sock, True
+
+    def take_idle(self) -> socket.socket | None:
+        """A kept connection that is still good, for one request; None if there is none."""
         while True:
             with self._lock:
                 sock = self._idle.pop() if self._idle else None
-            if sock is None:
-                return self.dial(timeout), False
-            if _readable(sock):  # end of file, or an answer nobody asked for
-                sock.close()
-                continue
-            sock.settimeout(timeout)
-            return sock, True
+            if sock is None or not _readable(sock):
+                return sock
+            sock.close()  # end of file, or an answer nobody asked for
 
-    def _give(self, sock: socket.socket) -> None:
+    def give_back(self, sock: socket.socket) -> None:
+        """Keep a connection, its answers all read, for the next request."""
         with self._lock:
             if len(self._idle) < POOL_SIZE:
                 self._idle.append(sock)

@@ -93,7 +93,7 @@ def test_a_thousand_urls_need_one_connection(private_engine: PrivateEngine) -> N
     with opskit.connect(private_engine.url) as engine:
         for number in range(1000):
             engine.get("/_ping", number=number)
-        assert engine._transport.dialled == 1
+        assert engine.transport.dialled == 1
         for number in range(100):
             engine.request("GET", "/_ping", params={"number": number})
         assert engine._mounted().pool.num_connections == 1
@@ -112,7 +112,7 @@ def test_many_calls_are_answered_in_order_errors_in_place(private_engine: Privat
         assert isinstance(answers[1], errors.NotFound)
         assert answers[1].status == 404
         assert [a["Version"] for a in answers[2::3]] == [engine.engine_version] * 40
-        assert engine._transport.dialled == 1
+        assert engine.transport.dialled == 1
 
 
 @pytest.mark.live
@@ -128,7 +128,7 @@ def test_a_version_out_of_range_is_refused_with_the_range(private_engine: Privat
 @pytest.mark.live
 def test_read_only_refuses_before_anything_is_sent(private_engine: PrivateEngine) -> None:
     with opskit.connect(private_engine.url, read_only=True) as engine:
-        before = engine._transport.dialled
+        before = engine.transport.dialled
         for change in (
             lambda: engine.post("/volumes/create", {"Name": "never"}),
             lambda: engine.delete("/volumes/never"),
@@ -138,7 +138,7 @@ def test_read_only_refuses_before_anything_is_sent(private_engine: PrivateEngine
         ):
             with pytest.raises(errors.ReadOnlyEngine, match="read_only=True"):
                 change()
-        assert engine._transport.dialled == before
+        assert engine.transport.dialled == before
         assert "never" not in str(engine.get("/volumes"))
 
 

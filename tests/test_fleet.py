@@ -13,6 +13,8 @@ import pytest
 import opskit
 from opskit.errors import AddressError, OpskitError
 from opskit.fleets import FleetWarning
+from opskit.guard.policyfile import parse_policy
+from opskit.guard.session import guarding
 
 from .engines import PrivateEngine
 
@@ -45,12 +47,15 @@ def test_every_engine_has_its_rows_and_a_dead_one_is_told(
         assert set(events["engine"]) == {"first", "second"}
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
 def test_a_hung_engine_costs_its_timeout_and_hides_nobody(
-    private_engine: PrivateEngine, fresh_engine: PrivateEngine
+    private_engine: PrivateEngine, fresh_engine: PrivateEngine, asked_before: bool
 ) -> None:
-    private_engine.run(name="fleet-c")
+    private_engine.run(name=f"fleet-{asked_before}")
     with opskit.fleet([private_engine.url, fresh_engine.url], timeout=1) as fleet:
         assert fleet.status()["up"].all()
+        if asked_before:
+            fleet.containers()
         fresh_engine.pause()
         begun = time.monotonic()
         try:
@@ -59,9 +64,36 @@ def test_a_hung_engine_costs_its_timeout_and_hides_nobody(
         finally:
             fresh_engine.resume()
         assert time.monotonic() - begun < 4
-        assert "fleet-c" in set(frame["name"])
+        assert f"fleet-{asked_before}" in set(frame["name"])
         with pytest.raises(TypeError, match="give a mapping"):
             fleet.containers(filters="status=running")
+
+
+def test_an_engine_that_was_away_is_asked_again(
+    private_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    private_engine.run(name="fleet-f")
+    policy = parse_policy('allow = ["containers"]')
+    guard = {"upstream": private_engine.url, "listen_at": f"unix://{tmp_path}/guard.sock"}
+    with guarding(policy, **guard) as first:
+        fleet = opskit.fleet({"direct": private_engine.url, "guarded": first.address})
+        for _ in range(2):
+            assert set(fleet.containers()["engine"]) == {"direct", "guarded"}
+    with fleet:
+        for _ in range(2):
+            with pytest.warns(FleetWarning, match="no rows of guarded"):
+                assert set(fleet.containers()["engine"]) == {"direct"}
+        with guarding(policy, **guard):
+            for _ in range(2):
+                assert set(fleet.containers()["engine"]) == {"direct", "guarded"}
+            for _ in range(2):
+                with pytest.warns(FleetWarning, match="no rows of guarded: .*networks"):
+                    assert set(fleet.networks()["engine"]) == {"direct"}
+            with (
+                pytest.warns(FleetWarning, match=r"no rows of .*: 400 (?i:invalid filter)"),
+                pytest.raises(OpskitError, match="none of the 2 engines"),
+            ):
+                fleet.containers(filters={"nonsense": "x"})
 
 
 def test_no_engine_at_all_is_an_error(tmp_path: Path) -> None:

@@ -54,13 +54,13 @@ def shop(private_engine):
 def requests_sent(live_engine, monkeypatch):
     """The requests that the engine is asked, as they go out."""
     sent: list[str] = []
-    exchange = live_engine._transport.exchange
+    exchange = live_engine.transport.exchange
 
     def spy(method, target, **options):
         sent.append(f"{method} {target}")
         return exchange(method, target, **options)
 
-    monkeypatch.setattr(live_engine._transport, "exchange", spy)
+    monkeypatch.setattr(live_engine.transport, "exchange", spy)
     return sent
 
 

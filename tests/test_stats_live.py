@@ -191,9 +191,9 @@ def test_a_sampler_answers_without_asking(
     run(BURN, "burner", NanoCpus=300_000_000)
     with engine.sampler(window="1m") as sampler:
         assert sampler.wait()
-        dialled = engine._transport.dialled
+        dialled = engine.transport.dialled
         latest = engine.stats()
-        assert engine._transport.dialled == dialled
+        assert engine.transport.dialled == dialled
         assert 1 < latest.cpu_percent_wall[0] < 40
         run("sleep 1000", "new")
         deadline = time.monotonic() + 5

@@ -44,6 +44,11 @@ class RawEngine:
         Seconds to wait for an answer, for calls that name none.
     read_only : bool
         Refuse every request but GET and HEAD before it is sent.
+
+    Attributes
+    ----------
+    transport : opskit.transport.Transport
+        Its connections.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class RawEngine:
         self._wanted = api_version.removeprefix("v") if api_version else None
         self._version: str | None = None
         self._about: dict[str, Any] | None = None
-        self._transport = Transport(address, timeout)
+        self.transport = Transport(address, timeout)
         self._prefix = address.path if address.scheme == "tcp" else ""
         self._lock = threading.RLock()
         self._adapter: Any = None
@@ -100,7 +105,7 @@ class RawEngine:
         return self._about
 
     def _negotiate(self) -> str:
-        reply = self._transport.exchange("HEAD", self._prefix + "/_ping")
+        reply = self.transport.exchange("HEAD", self._prefix + "/_ping")
         newest = reply.headers.get("api-version", "")
         if not newest:  # a proxy that hides /_ping or its headers
             newest = str(self._describe().get("ApiVersion", ""))
@@ -180,11 +185,11 @@ class RawEngine:
             the `APIError` stands in its place.
         """
         targets = [self.target(path, {}) for path in paths]
-        replies = self._transport.pipeline(targets, timeout=timeout)
+        replies = self.transport.pipeline(targets, timeout=timeout)
         return [
             api_error(reply, f"GET {target}", self.address)
             if refused(reply.status)
-            else decode(reply.body, reply.headers.get("content-type", ""), f"GET {target}")
+            else self.told(reply, f"GET {target}")
             for target, reply in zip(targets, replies, strict=True)
         ]
 
@@ -281,7 +286,7 @@ class RawEngine:
         target = self.target(path, query)
         self._guard(method, target)
         body, sent = body_of(json)
-        stream = self._transport.stream(
+        stream = self.transport.stream(
             method,
             target,
             body=body if data is None else data,
@@ -296,7 +301,7 @@ class RawEngine:
 
     def dial(self) -> socket.socket:
         """A connected socket to the engine (TLS and ssh done), the caller's to use and close."""
-        return self._transport.dial()
+        return self.transport.dial()
 
     def target(self, path: str, query: Mapping[str, Any], *, prefix: str | None = None) -> str:
         """The request target: base path, API version, path and encoded query."""
@@ -339,19 +344,28 @@ class RawEngine:
     ) -> Reply:
         self._guard(method, target)
         body, headers = body_of(json)
-        reply = self._transport.exchange(
-            method, target, body=body, headers=headers, timeout=timeout
-        )
+        reply = self.transport.exchange(method, target, body=body, headers=headers, timeout=timeout)
         if refused(reply.status):
             raise api_error(reply, f"{method} {target}", self.address)
         return reply
+
+    def told(self, reply: Reply, request: str) -> Any:
+        """What a reply to ``request`` says, decoded.
+
+        Raises
+        ------
+        APIError
+            It is an error.
+        """
+        if refused(reply.status):
+            raise api_error(reply, request, self.address)
+        return decode(reply.body, reply.headers.get("content-type", ""), request)
 
     def _call(
         self, method: str, target: str, json: Any = None, *, timeout: float | None = None
     ) -> Any:
         reply = self._reply(method, target, json, timeout=timeout)
-        kind = reply.headers.get("content-type", "")
-        return decode(reply.body, kind, f"{method} {target}")
+        return self.told(reply, f"{method} {target}")
 
     def stamp(self, frame: _Frame, request: str) -> _Frame:
         """Note in ``frame.attrs`` where its rows came from: engine, API version, request, time."""
@@ -365,7 +379,7 @@ class RawEngine:
 
     def close(self) -> None:
         """Close what this engine holds open. It connects again when it is used again."""
-        self._transport.close()
+        self.transport.close()
         if self._adapter is not None:
             self._adapter.close()
         while self._on_close:
