@@ -35,7 +35,8 @@ def test_a_refresh_paints_once_and_keeps_nothing_open(panel: Stats) -> None:
     panel.refresh()
     assert bytes(panel._image.value[:4]) == b"\x89PNG"
     assert panel._table.value.index("busy") < panel._table.value.index("idle")
-    assert "data:image/png" in panel._repr_mimebundle_()["text/html"]
+    assert panel._image.tooltip.startswith("Charts of 2 containers over 5m; highest CPU: busy")
+    assert '<img alt="Charts of 2 containers' in panel._repr_mimebundle_()["text/html"]
     until(lambda: not threads("opskit-sampler"))
 
 

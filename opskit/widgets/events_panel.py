@@ -21,7 +21,7 @@ from opskit.engine import Engine
 from opskit.events.watch import NOT_EVENTS, Watch
 from opskit.frames.events import rows_frame
 from opskit.widgets.panel import Panel, beside
-from opskit.widgets.picture import canvas, img, png, show
+from opskit.widgets.picture import Picture, png
 
 __all__ = ["Events"]
 
@@ -64,7 +64,7 @@ class Events(Panel):
         self._pause = W.ToggleButton(
             description="Pause", tooltip="hold the feed still; nothing is lost meanwhile"
         )
-        self._image = canvas()
+        self._image = Picture()
         self._feed = W.HTML()
         for name in ("type", "search", "probes", "window", "pause", "image", "feed"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
@@ -179,7 +179,7 @@ class Events(Panel):
 
     def paint(self, data: Reading) -> None:
         if data.picture is not None:
-            show(self._image, data.picture)
+            self._image.show(data.picture, self._said())
         if data.news and not self._pause.value:
             self._show()
 
@@ -196,8 +196,14 @@ class Events(Panel):
         style = "max-height: 24em; overflow: auto; font-family: monospace"
         return f"<div style='{style}' role='log' tabindex='0'>{lines or '(no events)'}</div>"
 
+    def _said(self) -> str:
+        """What the picture shows, in words; the feed below tells the events themselves."""
+        frame = self.frame
+        of = frame.loc[frame["type"] == "container", "id"].nunique()
+        return f"Timeline of {self._window.value}: {len(frame)} events, {of} containers"
+
     def table(self) -> str:
-        return img(self._image.value, "timeline of the window") + self._lines()
+        return self._image.table() + self._lines()
 
     def release(self) -> None:
         watch, self._watching = self._watching, None

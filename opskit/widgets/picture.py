@@ -1,4 +1,4 @@
-"""A matplotlib figure as PNG, for an Image widget and for the HTML that stands for it."""
+"""A matplotlib figure as PNG, for an image widget and for the HTML that stands for it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import io
 from typing import Any
 
 import ipywidgets as W
+from traitlets import Unicode
 
-__all__ = ["canvas", "img", "png", "show"]
+__all__ = ["Picture", "img", "png"]
 
 COLOURS_KEPT = 96
 
@@ -38,14 +39,27 @@ def img(data: bytes, text: str) -> str:
     return f'<img alt="{html.escape(text)}" src="{source}">'
 
 
-def canvas() -> W.Image:
-    """A widget for `show`; until then it takes no room."""
-    layout = W.Layout(max_width="100%", align_self="flex-start", display="none")
-    return W.Image(format="png", layout=layout)
+class Picture(W.Image):  # type: ignore[misc]
+    """A picture that is painted anew in place, with words for who cannot see it.
 
+    Until there is something to show it takes no room.
+    """
 
-def show(image: W.Image, data: bytes) -> None:
-    """Put a PNG into the widget, if it is another one."""
-    if data != image.value:
-        image.value = data
-        image.layout.display = None if data else "none"
+    # ipywidgets' Image has no alternative text. Its tooltip is the title of the img, and so what a
+    # screen reader says; the frontend sets it for what has a description, an empty one.
+    description = Unicode("").tag(sync=True)
+
+    def __init__(self) -> None:
+        layout = W.Layout(max_width="100%", align_self="flex-start", display="none")
+        super().__init__(format="png", layout=layout)
+
+    def show(self, data: bytes, text: str) -> None:
+        """Put a PNG into its place, if it is another one, and say what is on it."""
+        self.layout.display = None if data else "none"
+        self.set_trait("value", data)
+        self.set_trait("tooltip", text)
+
+    def table(self) -> str:
+        """The picture as HTML, for pages without a kernel."""
+        values = self.trait_values("value", "tooltip")
+        return img(values["value"], values["tooltip"] or "")

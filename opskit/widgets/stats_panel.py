@@ -13,7 +13,7 @@ from opskit import plot
 from opskit.engine import Engine
 from opskit.stats.sampler import Sampler
 from opskit.widgets.panel import Panel, beside
-from opskit.widgets.picture import canvas, img, png, show
+from opskit.widgets.picture import Picture, png
 
 __all__ = ["Stats"]
 
@@ -68,7 +68,7 @@ class Stats(Panel):
         )
         self._kind = W.Dropdown(description="Charts", options=PICTURES)
         self._sort = W.Dropdown(description="Highest", options=list(SORTS.items()))
-        self._image = canvas()
+        self._image = Picture()
         self._table = W.HTML()
         for name in ("window", "every", "kind", "sort", "image", "table"):
             getattr(self, f"_{name}").add_class(f"opskit-{name}")
@@ -110,7 +110,7 @@ class Stats(Panel):
     def paint(self, data: Reading) -> None:
         self._latest = data.latest
         self._away = data.away
-        show(self._image, data.picture)
+        self._image.show(data.picture, self._said())
         self._show()
 
     def state(self) -> str:
@@ -128,8 +128,16 @@ class Stats(Panel):
         more = f"<p>and {rest} more</p>" if rest > 0 else ""
         return f"{shown.to_html(border=0, index=False)}{more}"
 
+    def _said(self) -> str:
+        """What the picture shows, in words; the figures themselves are in the table."""
+        said = f"Charts of {len(self._latest)} containers over {self._window.value}"
+        highest = self._latest.dropna(subset=["cpu_percent"]).nlargest(1, "cpu_percent")
+        for name, percent in zip(highest["name"], highest["cpu_percent"], strict=True):
+            said += f"; highest CPU: {name}, {percent:.0f} %"
+        return said
+
     def table(self) -> str:
-        return img(self._image.value, "charts of the window") + self._largest()
+        return self._image.table() + self._largest()
 
     def release(self) -> None:
         sampler, self._sampler = self._sampler, None
