@@ -103,22 +103,147 @@ def test_a_container_of_another_name(recorded: str, now: str) -> None:
     assert index.names.pairs() == {now: recorded}
 
 
-def test_what_has_no_order_may_come_in_any() -> None:
-    """The CLI shuffles variables and mounts from run to run; the last of two values counts."""
+SHUFFLED: dict[str, tuple[str, object, object]] = {
+    "variables and binds of a container": (
+        "/containers/create",
+        {"Env": ["A=1", "B=2", "A=3"], "HostConfig": {"Binds": ["x:/x", "/tmp:/tmp:ro"]}},
+        {"HostConfig": {"Binds": ["/tmp:/tmp:ro", "x:/x"]}, "Env": ["B=2", "A=1", "A=3"]},
+    ),
+    "limits, hosts and mounts of a container": (
+        "/containers/create",
+        {
+            "HostConfig": {
+                "Ulimits": [{"Name": "core", "Hard": 0}, {"Name": "nofile", "Hard": 9}],
+                "ExtraHosts": ["one:1.1.1.1", "two:2.2.2.2"],
+                "Mounts": [{"Target": "/a", "Type": "tmpfs"}, {"Target": "/b", "Source": "b"}],
+            }
+        },
+        {
+            "HostConfig": {
+                "Ulimits": [{"Name": "nofile", "Hard": 9}, {"Name": "core", "Hard": 0}],
+                "ExtraHosts": ["two:2.2.2.2", "one:1.1.1.1"],
+                "Mounts": [{"Target": "/b", "Source": "b"}, {"Type": "tmpfs", "Target": "/a"}],
+            }
+        },
+    ),
+    "what a composed service depends on": (
+        "/containers/create",
+        {"Labels": {"com.docker.compose.depends_on": "db:service_started:false,mq:x:true"}},
+        {"Labels": {"com.docker.compose.depends_on": "mq:x:true,db:service_started:false"}},
+    ),
+    "subnets of a network": (
+        "/networks/create",
+        {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.1.0.0/16"}, {"Subnet": "10.2.0.0/16"}]}},
+        {"Name": "n", "IPAM": {"Config": [{"Subnet": "10.2.0.0/16"}, {"Subnet": "10.1.0.0/16"}]}},
+    ),
+    "secrets, configs and variables of a service": (
+        "/services/create",
+        {
+            "TaskTemplate": {
+                "ContainerSpec": {
+                    "Env": ["A=1", "B=2"],
+                    "Secrets": [{"File": {"Name": "s1"}}, {"File": {"Name": "s2"}}],
+                    "Configs": [{"File": {"Name": "c1"}}, {"File": {"Name": "c2"}}],
+                }
+            }
+        },
+        {
+            "TaskTemplate": {
+                "ContainerSpec": {
+                    "Env": ["B=2", "A=1"],
+                    "Secrets": [{"File": {"Name": "s2"}}, {"File": {"Name": "s1"}}],
+                    "Configs": [{"File": {"Name": "c2"}}, {"File": {"Name": "c1"}}],
+                }
+            }
+        },
+    ),
+    "limits of a build": (
+        "/build?ulimits=" + quote('[{"Name":"core","Hard":0},{"Name":"nofile","Hard":9}]'),
+        None,
+        "/build?ulimits=" + quote('[{"Hard":9,"Name":"nofile"},{"Name":"core","Hard":0}]'),
+    ),
+    "a set that nobody thought of": (
+        "/networks/n/connect",
+        {"EndpointConfig": {"Aliases": ["web", "shop", "www"]}},
+        {"EndpointConfig": {"Aliases": ["www", "web", "shop"]}},
+    ),
+    "another terminal": (
+        "/containers/create",
+        {"Tty": True, "HostConfig": {"ConsoleSize": [24, 80]}},
+        {"Tty": True, "HostConfig": {"ConsoleSize": [50, 132]}},
+    ),
+    "another terminal of an exec": (
+        "/exec/5fbb57b8550326456b78/start",
+        {"Tty": True, "ConsoleSize": [24, 80]},
+        {"Tty": True},
+    ),
+    "a terminal of another size": (
+        "/exec/5fbb/resize?h=24&w=80",
+        None,
+        "/exec/5fbb/resize?h=5&w=9",
+    ),
+}
 
-    def wanted(env: list[str], binds: list[str]) -> dict[str, object]:
-        return {"Image": "busybox", "Env": env, "HostConfig": {"Binds": binds}}
 
-    create = "/v1.41/containers/create"
+@pytest.mark.parametrize("what", SHUFFLED)
+def test_what_has_no_order_may_come_in_any(what: str) -> None:
+    """Clients shuffle it from run to run; and no two terminals need be of one size."""
+    target, sent, now = SHUFFLED[what]
     tape = Tape()
-    tape.add("POST", create, wanted(["A=1", "B=2", "A=3"], ["x:/x", "/tmp:/tmp:ro"]), {"Id": OTHER})
-    tape.add("GET", "/v1.41/networks", None, [])
+    tape.add("POST", target, sent, {"Id": OTHER})
     index = Index(tape.exchanges)
-    with pytest.raises(NoRecordedMatch, match=r"Env\[0\] is 'A=3', recorded was 'A=1'"):
-        asked(index, "POST", create, wanted(["A=3", "B=2", "A=1"], ["x:/x", "/tmp:/tmp:ro"]))
-    shuffled = wanted(["B=2", "A=1", "A=3"], ["/tmp:/tmp:ro", "x:/x"])
-    assert asked(index, "POST", create, shuffled)[0] == 1
-    assert asked(index, "GET", "/v1.41/networks?filters=%7B%7D")[0] == 2
+    if isinstance(now, str):
+        target, now = now, None
+    assert asked(index, "POST", target, now) == (1, {"Id": OTHER})
+    assert not index.names
+
+
+@pytest.mark.parametrize(
+    ("sent", "now"),
+    [
+        ({"Env": ["A=1", "B=2", "A=3"]}, {"Env": ["A=3", "B=2", "A=1"]}),
+        ({"Cmd": ["cp", "one", "two"]}, {"Cmd": ["cp", "two", "one"]}),
+        ({"HostConfig": {"CapAdd": ["A", "A"]}}, {"HostConfig": {"CapAdd": ["A", "B"]}}),
+    ],
+)
+def test_another_order_that_means_something_else(sent: object, now: object) -> None:
+    tape = Tape()
+    tape.add("POST", "/containers/create", sent, {"Id": OTHER})
+    with pytest.raises(NoRecordedMatch, match=r"\] is '"):
+        asked(Index(tape.exchanges), "POST", "/containers/create", now)
+
+
+def test_of_two_shuffled_requests_the_first_plays_first() -> None:
+    tape = Tape()
+    tape.add("POST", "/containers/create", {"Env": ["A=1", "B=2"]}, {"Id": OTHER})
+    tape.add("POST", "/containers/create", {"Env": ["B=2", "A=1"]}, {"Id": CONTAINER})
+    index = Index(tape.exchanges)
+    for number in (1, 2):
+        assert asked(index, "POST", "/containers/create", {"Env": ["B=2", "A=1"]})[0] == number
+
+
+def test_made_up_names_in_a_set_are_learned() -> None:
+    tape = Tape()
+    aliases = {"EndpointConfig": {"Aliases": ["net-8f3a01", "web", "shop"]}}
+    tape.add("POST", "/networks/n/connect", aliases, None)
+    index = Index(tape.exchanges)
+    now = {"EndpointConfig": {"Aliases": ["shop", "web", "net-c71d99"]}}
+    assert asked(index, "POST", "/networks/n/connect", now)[0] == 1
+    assert index.names.pairs() == {"net-c71d99": "net-8f3a01"}
+
+
+def test_a_terminal_may_be_resized_as_often_as_one_likes() -> None:
+    tape = Tape()
+    tape.add("POST", "/exec/5fbb/resize?h=24&w=80")
+    index = Index(tape.exchanges)
+    for height in range(3):
+        assert asked(index, "POST", f"/exec/5fbb/resize?h={height}&w=80")[0] == 1
+
+
+def test_no_filter_at_all_is_none() -> None:
+    tape = Tape()
+    tape.add("GET", "/v1.41/networks", None, [])
+    assert asked(Index(tape.exchanges), "GET", "/v1.41/networks?filters=%7B%7D")[0] == 1
 
 
 def test_many_names_each_find_their_own_exchanges() -> None:

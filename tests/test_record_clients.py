@@ -28,6 +28,11 @@ step() { echo "== $*"; "$@" </dev/null 2>&1; echo "-> $?"; }
 step docker ps --all
 step docker run --rm $IMAGE echo once
 step docker run --rm -e A=1 -e B=2 -e C=3 -e D=4 -v one:/1 -v two:/2 -v three:/3 $IMAGE env | sort
+step docker create --name limits --ulimit core=0 --ulimit nofile=64 --ulimit cpu=9 \
+    --add-host a:1.1.1.1 --add-host b:1.1.1.2 --tmpfs /a --tmpfs /b $IMAGE
+step docker rm limits
+step docker network create --subnet 10.91.1.0/24 --subnet fd00:91::/64 --ipv6 nets
+step docker network rm nets
 printf 'in\nstdin\n' | docker run --rm -i $IMAGE sh -c 'cat; echo all; exit 5'; echo "-> $?"
 docker run -d --name srv $IMAGE sh -c 'echo out; echo err >&2; exec sleep 100' >/dev/null
 step docker logs srv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -13,6 +13,7 @@ import orjson
 
 from opskit.cassette.mask import MASKED_BYTES
 from opskit.cassette.model import Body
+from opskit.cassette.unordered import in_one_order
 
 __all__ = ["MATCH_ON", "Form", "form", "split_target"]
 
@@ -35,8 +36,8 @@ class Form:
     query : tuple of (name, value)
         Sorted; a value that is JSON is decoded, its lists of filter values sorted, "{}" dropped.
     body : Any
-        Decoded JSON, its variables and binds sorted by what they set; else the text or bytes;
-        for an upload its digest.
+        Decoded JSON, what has no order in it sorted; else the text or bytes; for an upload its
+        digest.
     """
 
     method: str
@@ -75,6 +76,8 @@ def split_target(target: str) -> tuple[str, str, str]:
 def form(method: str, target: str, body: Body) -> Form:
     """The form of a request."""
     version, path, query = split_target(target)
+    if path.endswith("/resize"):
+        query = ""  # how large a terminal is tells no requests apart
     every = ((name, _query_value(value)) for name, value in parse_qsl(query, True))
     pairs = [(name, value) for name, value in every if value != {}]  # no filter at all
     pairs.sort(key=lambda pair: (pair[0], repr(pair[1])))
@@ -93,8 +96,15 @@ def _query_value(value: str) -> Any:
 def _filters(value: Any) -> Any:
     """Filters hold sets: their lists have no order, ``{"a": true}`` is how old clients say it."""
     if not isinstance(value, dict):
-        return value
+        return _limits(value)
     return {name: _choices(choice) for name, choice in value.items()}
+
+
+def _limits(value: Any) -> Any:
+    """A build's limits, which the CLI writes in any order."""
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return sorted(value, key=lambda item: repr(sorted(item.items())))
+    return value
 
 
 def _choices(choice: Any) -> Any:
@@ -108,7 +118,10 @@ def _body(body: Body) -> Any:
         return f"upload {body.fingerprint or body.sha256}"
     if body.data[:1] in b"{[" and body.data:
         try:
-            return _unordered(orjson.loads(body.data))
+            asked = orjson.loads(body.data)
+            if isinstance(asked, dict):
+                in_one_order(asked)
+            return asked
         except ValueError:
             pass
     if not body.data:
@@ -117,38 +130,3 @@ def _body(body: Body) -> Any:
         return body.data.decode()
     except UnicodeDecodeError:
         return body.data
-
-
-def _unordered(asked: Any) -> Any:
-    """What is asked for, its sets in one order.
-
-    The CLI keeps the variables and mounts it was given in Go maps, so that ``docker run`` writes
-    them in another order each time.
-    """
-    if not isinstance(asked, dict):
-        return asked
-    for folder, name, part in _SETS:
-        inner = asked
-        for step in folder:
-            inner = inner.get(step) or {}
-            if not isinstance(inner, dict):
-                break
-        else:
-            if isinstance(values := inner.get(name), list):
-                inner[name] = sorted(values, key=part)
-    return asked
-
-
-def _variable(text: Any) -> str:
-    return str(text).partition("=")[0]
-
-
-def _destination(text: Any) -> str:
-    return str(text).partition(":")[2]
-
-
-_SETS: tuple[tuple[tuple[str, ...], str, Callable[[Any], str]], ...] = (
-    ((), "Env", _variable),  # of two values of one variable the last counts: a stable sort
-    (("HostConfig",), "Binds", _destination),
-    (("TaskTemplate", "ContainerSpec"), "Env", _variable),
-)

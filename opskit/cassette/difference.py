@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from opskit.cassette.canonical import Form
 from opskit.cassette.mask import MASKED
+from opskit.cassette.unordered import ORDERED
 
 __all__ = ["Difference", "differences", "short", "values_that_differ"]
 
@@ -115,7 +119,11 @@ def _values(a: Any, b: Any, place: str, key: str) -> Iterator[Difference]:
     if isinstance(a, dict) and isinstance(b, dict):
         yield from _members(a, b, place)
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        common: Counter[bytes] = Counter()
+        if key not in ORDERED and all(isinstance(item, (str, dict)) for item in a):
+            # A set: what both have is equal, wherever it stands.
+            common = Counter(map(_written, a)) & Counter(map(_written, b))
+        for (i, x), (_, y) in zip(_rest(a, common), _rest(b, common), strict=True):
             yield from _values(x, y, f"{place}[{i}]", key)
     elif isinstance(a, str) and isinstance(b, str):
         if not MASKED.search(a) or not _covers(a, b):
@@ -123,6 +131,20 @@ def _values(a: Any, b: Any, place: str, key: str) -> Iterator[Difference]:
             yield Difference(place, a, b, naming=naming or (key == "tag" and place == "query tag"))
     else:
         yield Difference(place, _shown(a), _shown(b), alike=False)
+
+
+def _rest(items: list[Any], common: Counter[bytes]) -> Iterator[tuple[int, Any]]:
+    """The items, with their places, that are not common to two lists."""
+    left = common.copy()
+    for place, item in enumerate(items):
+        if left[written := _written(item)]:
+            left[written] -= 1
+        else:
+            yield place, item
+
+
+def _written(item: Any) -> bytes:
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
 
 def _members(a: dict[str, Any], b: dict[str, Any], place: str) -> Iterator[Difference]:

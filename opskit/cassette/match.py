@@ -2,7 +2,8 @@
 
 Requests are looked up by what they ask for, so the cost does not grow with the cassette. Equal
 requests play in the order in which they were recorded. When they run out, GET and HEAD repeat the
-last answer; anything else is refused, because it would have changed something once more.
+last answer, and so does a terminal that is resized; anything else is refused, because it would
+have changed something once more.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class Index:
             self._next[key] = place + 1
             if place < len(queue):
                 return self._play(queue[place])
-            if method in SAFE:
+            if method in SAFE or read.path.endswith("/resize"):
                 return self._play(queue[-1], repeated=True)
         found = self._nearly(read)
         if found is not None:
