@@ -14,6 +14,7 @@ import contextlib
 import contextvars
 import html
 import threading
+import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -224,13 +225,15 @@ class Panel(W.VBox):  # type: ignore[misc]
                 self.release()
                 halt.wait(self.interval)
                 continue
+            begun = time.monotonic()
             try:
                 data = self.read()
             except Exception as error:  # an engine that is away may come back: go on asking
                 self._later(self._tell_live, halt, error)
             else:
                 self._later(self._paint_live, halt, data)
-            halt.wait(self.interval)
+            spent = time.monotonic() - begun  # a slow reading may not take all of the kernel's time
+            halt.wait(max(self.interval - spent, self.interval / 4))
         if self._halt in (None, halt):  # opened by a reading that was under way
             self.release()
 

@@ -61,5 +61,4 @@ class Picture(W.Image):  # type: ignore[misc]
 
     def table(self) -> str:
         """The picture as HTML, for pages without a kernel."""
-        values = self.trait_values("value", "tooltip")
-        return img(values["value"], values["tooltip"] or "")
+        return img(self.trait_values()["value"], self.trait_values()["tooltip"] or "")
