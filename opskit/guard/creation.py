@@ -18,7 +18,7 @@ __all__ = ["FORBIDDABLE", "host_folders", "looks_into", "objections"]
 
 _BODIES = re.compile(
     r"/(containers/create|containers/[^/]+/(start|update|exec)|services/create"
-    r"|services/[^/]+/update|volumes/create)"
+    r"|services/.+/update|volumes/create)"
 )
 _ID = re.compile(r"[0-9a-z]{1,64}")
 _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -59,6 +59,8 @@ def objections(
         return
     if asked.path.startswith("/plugins/"):
         yield "a plugin can have every right"
+    if asked.path == "/swarm/join":
+        yield "a swarm whose managers can mount what they like"
     if "/libpod/" in asked.path:
         yield "what Podman's own API is asked to create is not looked at"
     network = asked.query.get("networkmode", [])
@@ -111,8 +113,11 @@ def _devices(body: Any) -> Reasons:
 def _namespaces(body: Any) -> Reasons:
     for name in ("networkmode", "pidmode", "ipcmode", "utsmode", "usernsmode", "cgroupnsmode"):
         for mode in _host(body, name):
-            if str(mode).casefold() == "host":
+            kind = str(mode).partition(":")[0].casefold()
+            if kind == "host":
                 yield f"the host's namespace ({name})"
+            elif kind == "container":
+                yield f"the namespace of another {mode}, which may be the host's ({name})"
     for networks in pick(body, "networkingconfig", "endpointsconfig"):
         if "host" in (name for name, _ in members(networks)):
             yield "the host's network"
@@ -133,10 +138,9 @@ def _security(body: Any) -> Reasons:
                 for member, value in members(owner):
                     if member.casefold() == name and value is not None:
                         yield f"other {name} than the engine's own"
-    if any(
-        value is not None for value in pick(body, "tasktemplate", "containerspec", "privileges")
-    ):
-        yield "a service with privileges of its own"
+    for kind in (("containerspec", "privileges"), ("pluginspec",)):
+        if any(value is not None for value in pick(body, "tasktemplate", *kind)):
+            yield "a service with privileges of its own"
 
 
 def _mounts(

@@ -126,7 +126,7 @@ class Regexes:
     """wollomatic's proxy: a regular expression for each method, matched with the whole path."""
 
     def __init__(self, patterns: Mapping[str, str]) -> None:
-        self._patterns = {method: re.compile(f"^{one}$") for method, one in patterns.items()}
+        self._patterns = {method: re.compile(rf"^{one}\Z") for method, one in patterns.items()}
 
     def allows(self, method: str, path: str) -> bool:
         """Whether a request (its path decoded) passes."""

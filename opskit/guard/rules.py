@@ -114,7 +114,7 @@ class Policy:
 def _names_in_body(path: str) -> bool:
     return (
         path == "/containers/create"
-        or re.fullmatch(r"/networks/[^/]+/(connect|disconnect)", path) is not None
+        or re.fullmatch(r"/networks/.+/(connect|disconnect)", path) is not None
     )
 
 

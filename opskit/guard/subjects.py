@@ -15,7 +15,7 @@ from opskit.guard.sections import section_of
 
 __all__ = ["Container", "Scope", "Subjects", "subjects"]
 
-_IN_BODY = re.compile(r"/networks/[^/]+/(connect|disconnect)")
+_IN_BODY = re.compile(r"/networks/.+/(connect|disconnect)")
 _JOINED = ("networkmode", "pidmode", "ipcmode")
 _ONLY_A_NAME = re.compile(r"[0-9a-f]{64}|.*[^0-9a-f].*")
 
