@@ -57,7 +57,7 @@ def test_a_restart_loop_is_marked_with_its_count() -> None:
     for turn in range(5):
         raw += [at(9 * turn + 2, "die", exitCode="1"), at(9 * turn + 3, "start")]
     ax = drawn(opskit.plot.timeline(opskit.timeline(events_frame(raw))))
-    assert [text.get_text() for text in ax.texts] == ["x5"]
+    assert [text.get_text() for text in ax.texts] == ["\N{MULTIPLICATION SIGN}5"]
     assert {"crash", "restart loop", "restarting"} <= set(labels(ax))
 
 

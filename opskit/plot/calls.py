@@ -49,7 +49,6 @@ def audit(calls: pd.DataFrame, ax: Axes | None = None, *, top: int = 20) -> Axes
     if ax is None:
         ax = Picture(10, 1.1 + 0.34 * max(2, len(lanes))).subplots()
     time_axis(ax)
-    ax.set_xlabel("time, UTC", fontsize=8, loc="left")
     ax.spines[["top", "right", "left"]].set_visible(False)
     if not lanes:
         nothing(ax)

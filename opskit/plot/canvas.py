@@ -15,7 +15,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
 __all__ = [
     "COLOURS",
@@ -24,6 +23,7 @@ __all__ = [
     "Picture",
     "as_days",
     "byte_axis",
+    "count_axis",
     "nothing",
     "size_text",
     "time_axis",
@@ -33,6 +33,9 @@ __all__ = [
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1)), (0, (6, 2, 1, 2)))
 GREY = "#767676"
+_TICKS = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", ":%S.%f"]
+_AT_ZERO = ["", "%Y", "%Y-%m-%d", "%m-%d", "%H:%M", "%H:%M:%S"]
+_BESIDE = ["", "UTC", "%Y UTC", "%Y-%m-%d UTC", "%Y-%m-%d UTC", "%Y-%m-%d %H:%M UTC"]
 _NS_PER_DAY = 86_400e9
 _COLOURS_KEPT = 96
 
@@ -81,24 +84,29 @@ class Picture(Figure):
         return png.getvalue()
 
 
-def as_days(nanoseconds: NDArray[np.int64]) -> NDArray[np.float64]:
+def as_days(nanoseconds: Any) -> Any:
     """Nanoseconds since the epoch as matplotlib counts time."""
     return nanoseconds / _NS_PER_DAY
 
 
-def time_axis(axes: Axes) -> None:
+def time_axis(axes: Axes, most: int = 8) -> None:
     """Times in UTC along x, as short as they can be."""
     dates: Any = matplotlib.dates
-    locator = dates.AutoDateLocator(tz="UTC", minticks=3, maxticks=8)
+    locator = dates.AutoDateLocator(tz="UTC", minticks=min(3, most), maxticks=most)
     locator.intervald[dates.MICROSECONDLY] = [10**n for n in range(7)]
     for unit in (dates.SECONDLY, dates.MINUTELY):  # else ten minutes have two ticks
         locator.intervald[unit] = [1, 2, 5, 10, 15, 30]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz="UTC"))
-    axes.xaxis.get_offset_text().set_fontsize(8)
+    axes.xaxis.set_major_formatter(
+        dates.ConciseDateFormatter(
+            locator, "UTC", _TICKS, zero_formats=_AT_ZERO, offset_formats=_BESIDE
+        )
+    )
+    axes.tick_params(labelsize=8)
+    axes.xaxis.get_offset_text().set_size(8)
 
 
-def size_text(value: float, base: int = 1024) -> str:
+def size_text(value: float, base: int = 1024, digits: int = 3) -> str:
     """Bytes for people: ``12.5 MiB``; with base 1000, ``12.5 MB``."""
     units = ("B", "KiB", "MiB", "GiB", "TiB") if base == 1024 else ("B", "kB", "MB", "GB", "TB")
     size = abs(float(value))
@@ -106,14 +114,20 @@ def size_text(value: float, base: int = 1024) -> str:
         if size < base or unit == units[-1]:
             break
         size /= base
-    return f"{size:.0f} {unit}" if unit == "B" or size >= 999.5 else f"{size:.3g} {unit}"
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 999.5 else f"{size:.{digits}g} {unit}"
 
 
 def byte_axis(axis: Any, *, per_second: bool = False) -> None:
     """Bytes along an axis; the sign only tells the direction of a rate."""
     tail, base = ("/s", 1000) if per_second else ("", 1024)
     axis.set_major_locator(_RoundBytes(base))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: size_text(value, base) + tail))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: size_text(value, base, 4) + tail))
+
+
+def count_axis(axis: Any) -> None:
+    """Whole numbers along an axis; the sign only tells the direction."""
+    axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):.0f}"))
 
 
 class _RoundBytes(MaxNLocator):
@@ -135,4 +149,5 @@ class _RoundBytes(MaxNLocator):
 
 def nothing(axes: Axes) -> None:
     """Say in the Axes that there is nothing to draw."""
+    axes.set_yticks([])
     axes.text(0.5, 0.5, "nothing known", transform=axes.transAxes, ha="center", color=GREY)

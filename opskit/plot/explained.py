@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from opskit.plot.canvas import COLOURS, Picture, as_days, nothing, time_axis
-from opskit.plot.spans import timeline
+from opskit.plot.canvas import COLOURS, Picture, as_days, count_axis, nothing, time_axis
+from opskit.plot.spans import MARKS, mark_names, timeline
 from opskit.plot.usage import stats
 
 if TYPE_CHECKING:
@@ -18,23 +19,41 @@ if TYPE_CHECKING:
 
 __all__ = ["explained", "log_rate"]
 
+_LEGEND = 1.6  # inches that a timeline's legend takes beside it
+
 
 def explained(found: Explanation) -> Picture:
     """Draw what `opskit.explain` found: lanes, CPU, memory, log lines."""
     lanes = max(found.spans["story"].nunique(), 1)
-    figure = Picture(10, 5.2 + 0.28 * min(lanes, 12))
-    heights = [0.5 + 0.28 * min(lanes, 12), 1.0, 1.0, 0.8]
+    heights = [max(0.5 + 0.28 * min(lanes, 12), _LEGEND), 1.0, 1.0, 0.8]
+    figure = Picture(10, 1.5 + sum(heights))
     axes = figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": heights})
     timeline(found.spans, axes[0], since=found.begin, until=found.end, limit=12)
-    axes[0].set_xlabel("")
+    for label in axes[0].get_yticklabels():
+        label.set_weight("bold" if label.get_text() == found.name else "normal")
     stats(found.stats, axes[1:3], metrics=("cpu", "memory"))
     for panel in axes[1:3]:
         if panel.get_legend():
             panel.get_legend().remove()  # there is one container
     log_rate(found.logs, axes[3], since=found.begin, until=found.end)
-    figure.suptitle(f"{found.name} around {found.begin:%Y-%m-%d %H:%M} UTC", fontsize=10, x=0.02,
-                    ha="left")  # fmt: skip
+    _ends(found, axes[1:])
+    said = f"{found.name}, {found.begin:%Y-%m-%d %H:%M:%S} to {found.end:%H:%M:%S} UTC"
+    figure.suptitle(said, fontsize=10, x=0.02, ha="left")
     return figure
+
+
+def _ends(found: Explanation, panels: Sequence[Axes]) -> None:
+    """Carry each end of the container down to what it ate and said at that moment."""
+    spans = found.spans[found.spans["story"].eq(found.name) & found.spans["kind"].eq("span")]
+    names = mark_names(spans)
+    inside = (spans["end"] >= found.begin) & (spans["end"] <= found.end)
+    for name, when in zip(names[inside], spans["end"][inside], strict=True):
+        if name in MARKS:
+            for panel in panels:
+                panel.axvline(
+                    as_days(np.int64(when.value)), color=MARKS[name].colour, linestyle=(0, (2, 2)),
+                    linewidth=1, zorder=1,
+                )  # fmt: skip
 
 
 def log_rate(
@@ -69,4 +88,5 @@ def log_rate(
         count, _ = np.histogram(when[known["stream"].eq(name).to_numpy()], edges)
         ax.bar(left, sign * count, width, align="edge", color=colour, label=name)
     ax.axhline(0, color="#555555", linewidth=0.6)
+    count_axis(ax.yaxis)
     return ax

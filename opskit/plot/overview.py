@@ -10,6 +10,7 @@ import pandas as pd
 
 from opskit.plot.canvas import COLOURS, Picture, byte_axis, nothing, size_text, time_axis
 from opskit.plot.series import Floats, Series
+from opskit.plot.usage import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def heatmap(
         figure = Picture(9.5, min(1.6 + 0.17 * max(len(series), 4), 10))
         ax = figure.subplots()
     time_axis(ax)
-    ax.set_title(f"{value} (mean of each moment)", fontsize=9, loc="left", y=1.0)
+    ax.set_title(f"{_title(value)} (mean of each moment)", fontsize=9, loc="left", y=1.0)
     if not len(series):
         nothing(ax)
         return ax
@@ -101,8 +102,11 @@ def top(
     if ax is None:
         ax = Picture(7, 0.9 + 0.27 * max(len(ranked), 2)).subplots()
     told = f"the {len(ranked)} highest of {len(known)}" if len(known) > len(ranked) else "mean"
-    ax.set_title(by if series.single else f"{by}: {told}", fontsize=9, loc="left")
+    title = _title(by)
+    ax.set_title(title if series.single else f"{title}: {told}", fontsize=9, loc="left")
+    ax.tick_params(labelsize=8)
     if not len(ranked):
+        ax.set_xticks([])
         nothing(ax)
         return ax
     rows = np.arange(len(ranked))
@@ -114,22 +118,30 @@ def top(
     if by == "memory_bytes":
         limits = series.by_container(series.values("memory_limit_bytes"), np.nanmax)[ranked]
         for row in np.flatnonzero(limits <= 4 * peaks[ranked].max()).tolist():
-            ax.plot([limits[row]] * 2, [row - 0.4, row + 0.4], color=COLOURS[1], linewidth=2)
+            marked = None if "limit" in ax.get_legend_handles_labels()[1] else "limit"
+            ax.plot([limits[row]] * 2, [row - 0.4, row + 0.4], color=COLOURS[1], label=marked)
             texts[row] += f" of {size_text(limits[row])}"
             reach[row] = max(reach[row], limits[row])
     for row, text in enumerate(texts):
         ax.annotate(text, (reach[row], row), (6, 0), textcoords="offset points", va="center",
                     fontsize=8)  # fmt: skip
     ax.set_yticks(rows, [series.names[container] for container in ranked], fontsize=8)
-    ax.set_ylim(len(ranked) - 0.4, -0.6)
+    ax.set_ylim(max(len(ranked), 2) - 0.4, -0.6)
     ax.margins(x=0.2)
     ax.set_xlim(left=0)
     _unit(ax.xaxis, by)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    if not series.single:
-        ax.legend(loc="lower right", frameon=False, fontsize=8)
+    if ax.get_legend_handles_labels()[0]:
+        beside: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 0.99), "ncols": 2}
+        ax.legend(**beside, frameon=False, fontsize=8, borderpad=0)
     return ax
+
+
+def _title(column: str) -> str:
+    """A column in words."""
+    titles = {metric.column: metric.title for metric in METRICS.values() if not metric.down}
+    return titles.get(column, column.replace("_", " "))
 
 
 def _unit(axis: Any, column: str) -> None:

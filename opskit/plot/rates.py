@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 
 from opskit.frames.columns import NO_TIME
-from opskit.plot.canvas import COLOURS, Picture, as_days, nothing, time_axis
+from opskit.plot.canvas import COLOURS, Picture, as_days, count_axis, nothing, time_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["calendar", "event_rate"]
 
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+_STEPS = (
+    0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
+    43200, 86400,
+)  # fmt: skip
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo")
 SECOND, HOUR, DAY = 10**9, 3_600 * 10**9, 86_400 * 10**9
 
@@ -46,7 +49,6 @@ def event_rate(
     if ax is None:
         ax = Picture(10, 2.8).subplots()
     time_axis(ax)
-    ax.set_xlabel("time, UTC", fontsize=8, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     known = events[events["time"].notna() & events["type"].ne("gap").fillna(True)]
     if not len(known):
@@ -71,6 +73,7 @@ def event_rate(
         )
         bottom += count
     ax.set_ylabel(f"events in {_length(width)}", fontsize=8)
+    count_axis(ax.yaxis)
     ax.legend(loc="upper left", bbox_to_anchor=(1.005, 1.02), frameon=False, fontsize=8)
     return ax
 
@@ -82,7 +85,7 @@ def _width(time: Any, every: str | float | None) -> int:
         return max(int(seconds(every) * SECOND), 1)
     span = (time.max() - time.min()) / SECOND
     fitting = [step for step in _STEPS if span / step <= 80]
-    return (fitting[0] if fitting else 86_400) * SECOND
+    return int((fitting[0] if fitting else 86_400) * SECOND)
 
 
 def _length(width: int) -> str:
@@ -117,10 +120,13 @@ def calendar(events: pd.DataFrame, ax: Axes | None = None, *, value: str = "even
     grid = np.zeros((len(days), 24))
     np.add.at(grid, (time // DAY - days[0], time % DAY // HOUR), 1)
     mesh = ax.pcolormesh(
-        np.arange(25), np.arange(len(days) + 1), np.ma.masked_equal(grid, 0), cmap="cividis_r"
-    )
+        np.arange(25), np.arange(len(days) + 1), np.ma.masked_equal(grid, 0), cmap="cividis_r",
+        vmin=0, edgecolors="white", linewidth=0.6,
+    )  # fmt: skip
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.01, aspect=30)
     bar.set_label(value, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    count_axis(bar.ax.yaxis)
     bar.outline.set_visible(False)
     ax.set_facecolor("#f0f0f0")
     step = max(1, -(-len(days) // 40))
@@ -129,4 +135,5 @@ def calendar(events: pd.DataFrame, ax: Axes | None = None, *, value: str = "even
     ax.set_xticks(range(0, 25, 3))
     ax.set_ylim(len(days), 0)
     ax.tick_params(axis="y", length=0)
+    ax.tick_params(labelsize=8)
     return ax

@@ -10,6 +10,7 @@ from matplotlib.legend_handler import HandlerPatch
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 
 from opskit.plot.canvas import GREY, Picture, as_days, nothing, time_axis
 from opskit.plot.lanes import Lanes, apart, bars
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-__all__ = ["MARKS", "STATES", "timeline"]
+__all__ = ["MARKS", "STATES", "mark_names", "timeline"]
 
 
 class Stripe(NamedTuple):
@@ -106,9 +107,7 @@ def timeline(
         raise ValueError(f"no mark {unknown[0]!r}: there are {', '.join(MARKS)}")
     lanes = Lanes(spans, group, limit, _time(since), _time(until))
     if ax is None:
-        ax = Picture(
-            10, 1.3 + min(0.30, 9 / max(len(lanes), 1) + 0.045) * max(len(lanes), 2)
-        ).subplots()
+        ax = Picture(10, 1.3 + _height(len(lanes)) * max(len(lanes), 2)).subplots()
     time_axis(ax)
     if not len(lanes):
         nothing(ax)
@@ -123,6 +122,11 @@ def timeline(
     return ax
 
 
+def _height(lanes: int) -> float:
+    """Inches of a lane: less the more there are, but the names stay readable."""
+    return min(0.30, 13 / max(lanes, 1) + 0.04)
+
+
 def _time(value: Any) -> pd.Timestamp | None:
     from opskit.times import to_ns
 
@@ -135,15 +139,14 @@ def _days(ns: Any) -> Any:
 
 def _frame(ax: Axes, lanes: Lanes) -> None:
     count = len(lanes)
-    size = 8 if count <= 40 else max(4.0, 8 - count / 40)
-    ax.set_yticks(range(count), lanes.names, fontsize=size)
-    ax.set_ylim(count - 0.4, -0.6)
+    ax.set_yticks(range(count), lanes.names, fontsize=min(8, 56 * _height(count)))
+    spare = 0.4 if count == 1 else 0  # one bar need not fill the figure
+    ax.set_ylim(count - 0.4 + spare, -0.6 - spare)
     room = (lanes.high - lanes.low) * 0.012
     ax.set_xlim(*_days([lanes.low - room, lanes.high + room]))
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", color="#ededed")
-    ax.set_xlabel("time, UTC", fontsize=8, loc="left")
     ax.set_axisbelow(True)
     borders = [n for n in range(1, count) if lanes.projects[n] != lanes.projects[n - 1]]
     for n in borders if len(borders) < count / 3 else ():
@@ -228,7 +231,7 @@ def _open_ends(ax: Axes, lanes: Lanes) -> None:
 def _marks(ax: Axes, lanes: Lanes, wanted: list[str]) -> list[Any]:
     number = {name: n for n, name in enumerate(MARKS)}
     shown = {name: n if name in wanted else -1 for name, n in number.items()}
-    code = np.array([shown.get(name, -1) for name in _what(lanes.rows)], dtype=int)
+    code = np.array([shown.get(name, -1) for name in mark_names(lanes.rows)], dtype=int)
     when = np.where(lanes.spans, lanes.end, lanes.begin)
     rows = np.flatnonzero((code >= 0) & ((when > lanes.low) | ~lanes.spans))
     scale = 1.0 if len(lanes) <= 30 else max(0.25, 30 / len(lanes))
@@ -253,15 +256,17 @@ def _marks(ax: Axes, lanes: Lanes, wanted: list[str]) -> list[Any]:
             for place, count in zip(mine, counted, strict=True):
                 if count == count and len(mine) <= 40:  # noqa: PLR0124
                     ax.annotate(
-                        f"x{count:.0f}", (_days(when[place]), lanes.lane[rows[place]] + off[place]),
-                        (5, 3), textcoords="offset points", fontsize=7, color=mark.colour, zorder=5,
+                        f"\N{MULTIPLICATION SIGN}{count:.0f}",
+                        (_days(when[place]), lanes.lane[rows[place]] + off[place]),
+                        (5, -3), textcoords="offset points", fontsize=7, color="black", zorder=5,
+                        path_effects=[withStroke(linewidth=2, foreground="white")],
                     )  # fmt: skip
         handles.append(Line2D([], [], linestyle="", label=name, markersize=mark.size**0.5, **look))
     return handles
 
 
-def _what(spans: pd.DataFrame) -> Any:
-    """The mark of each row: how a run ended, or what a marker is."""
+def mark_names(spans: pd.DataFrame) -> Any:
+    """The name in `MARKS` of each row: how a run ended, or what a marker is."""
     ended = spans["ended_by"].to_numpy(dtype=object)
     runs = spans["what"].isin(("running", "unhealthy", "paused")).to_numpy(dtype=bool)
     marker = spans["kind"].eq("marker").to_numpy(dtype=bool)

@@ -229,14 +229,14 @@ def _multiples(series: Series, metric: Metric) -> Any:
     said = metric.title
     if len(series) > len(ranked):
         said += f": the {len(ranked)} highest of {len(series)} containers"
-    figure.suptitle(said, fontsize=10)
+    figure.suptitle(said, x=0.08, ha="left", fontsize=10)
     limits = (
         series.by_container(series.values("memory_limit_bytes"), np.nanmax)
         if metric.column == "memory_bytes"
         else None
     )
     for panel, container in zip(panels, ranked, strict=False):
-        _dress(panel, metric)
+        _dress(panel, metric, ticks=4)
         panel.set_title(series.names[container], fontsize=8, loc="left", y=1.0)
         for each in (values, down):
             if each is not None:
@@ -251,12 +251,11 @@ def _multiples(series: Series, metric: Metric) -> Any:
     return panels[: len(ranked)]
 
 
-def _dress(axes: Axes, metric: Metric) -> None:
-    time_axis(axes)
+def _dress(axes: Axes, metric: Metric, ticks: int = 8) -> None:
+    time_axis(axes, ticks)
     axes.set_title(metric.title, fontsize=9, loc="left", y=1.0)  # given a place, none is sought
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
     if metric.down:
         axes.axhline(0, color="black", linewidth=0.7)
     if metric.unit != "%":
