@@ -68,7 +68,7 @@ def heatmap(
     ax.tick_params(axis="y", length=0)
     if figure is not None:
         left = min(figure.widest(series.names, 7) + 0.15, 4.0)
-        figure.margins(left=left, right=0.85, bottom=0.45, top=0.3)
+        figure.margins(left=left, right=1.0, bottom=0.45, top=0.3)
     return ax
 
 
