@@ -103,7 +103,7 @@ def time_axis(axes: Axes, most: int = 8) -> None:
         )
     )
     axes.tick_params(labelsize=8)
-    axes.xaxis.get_offset_text().set_size(8)
+    axes.xaxis.get_offset_text().set_fontsize(8)
 
 
 def size_text(value: float, base: int = 1024, digits: int = 3) -> str:
