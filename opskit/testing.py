@@ -132,7 +132,8 @@ def docker_host(request: pytest.FixtureRequest, cassette_dir: Path) -> Iterator[
     if isinstance(running, session.Replay):
         running.close()
         counter: Any = request.config.pluginmanager.get_plugin("opskit-unplayed")
-        counter.add(path, running.unplayed(), complete=passed)
+        unplayed = [request for _, request in running.unplayed()]
+        counter.add(path, unplayed, complete=passed)
     elif passed or not path.exists():
         running.close()
     else:

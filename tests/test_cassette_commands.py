@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,36 @@ def test_show_bodies_of_some(tmp_path: Path) -> None:
     short = run("show", path, "-b", "-n", "4", "--lines", "2").output
     assert "… " in short
     assert "more lines" in short
+
+
+def test_a_replay_tells_at_its_end_what_was_not_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+    recorded = session()
+    recorded.exchanges[5].replayable = False
+    recorded.exchanges[5].notes["why"] = "it is BuildKit's"
+    for exchange in recorded.exchanges[3:]:  # the third was dropped, say
+        exchange.number += 1
+    save(recorded, path)
+    attach = recorded.exchanges[5].request.target
+
+    def told(*urls: str) -> list[str]:
+        curl = ["curl", "-s", "--unix-socket", "${DOCKER_HOST#unix://}", "-o", "/dev/null"]
+        asks = [" ".join([*curl, "-X", *url.split(" ")]) for url in urls]
+        done = subprocess.run(
+            [sys.executable, "-m", "opskit", "replay", str(path), "--", "sh", "-c", ";".join(asks)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stderr.splitlines()
+
+    assert told("GET http://d/_ping", f"POST http://d{attach}") == [
+        f"opskit: POST {attach} was recorded but cannot be replayed: it is BuildKit's",
+        f"opskit: 4 of 6 exchanges were not played: opskit cassette show {path} -n 2-3,5-6",
+    ]
+    asked = [f"{e.request.method} 'http://d{e.request.target}'" for e in recorded.exchanges[2:4]]
+    assert told(*asked)[-1].endswith("show " + str(path) + " -n 1-2,6-7")
 
 
 def test_a_frame_of_the_exchanges(tmp_path: Path) -> None:

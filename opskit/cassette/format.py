@@ -124,12 +124,19 @@ class Exchanges(Sequence[Exchange]):
         for index in range(len(self)):
             yield self.request(index)
 
+    def number(self, index: int) -> int:
+        """The number of an exchange in its recording, without reading it."""
+        number = (self._head(index).get("opskit") or {}).get("number")
+        return number if isinstance(number, int) else index + 1
+
+    def _head(self, index: int) -> Record:
+        if isinstance(self._source, Lines):
+            return self._source.head(index)
+        return self._source[0][index]
+
     def request(self, index: int) -> Request:
         """One request alone."""
-        if isinstance(self._source, Lines):
-            record = self._source.head(index)
-        else:
-            record = self._source[0][index]
+        record = self._head(index)
         try:
             request = decode_request(record, self._blobs)
         except RecordError as error:

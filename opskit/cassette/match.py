@@ -148,6 +148,10 @@ class Index:
         """Places of the exchanges that were never played."""
         return [i for i in range(len(self._exchanges)) if i not in self._played]
 
+    def numbered(self, place: int) -> tuple[int, Request]:
+        """The number of an exchange in its recording, and its request."""
+        return _number(self._exchanges, place), _request(self._exchanges, place)
+
     def _play(self, index: int, *, repeated: bool = False) -> Match:
         self._played.add(index)
         self._last = index
@@ -232,8 +236,9 @@ class Index:
         return describe(
             asked,
             (
-                (i + 1, self._form(_request(self._exchanges, i)), i in self._played)
+                (number, self._form(request), i in self._played)
                 for i in same[:CANDIDATES]
+                for number, request in (self.numbered(i),)
             ),
         )
 
@@ -250,6 +255,12 @@ def shape_of_path(path: str) -> str:
     """A path with a NUL for each name of an object, however many slashes the name has."""
     parts = [part if part in _WORDS else "\0" for part in path.split("/")[1:]]
     return _OBJECT.sub("\0", "/" + "/".join(parts))
+
+
+def _number(exchanges: Sequence[Exchange], index: int) -> int:
+    if isinstance(exchanges, Exchanges):
+        return exchanges.number(index)
+    return exchanges[index].number
 
 
 def _request(exchanges: Sequence[Exchange], index: int) -> Request:

@@ -12,7 +12,7 @@ from opskit.audit.options import Auditing, audit_options
 from opskit.cassette.model import RecordMode
 from opskit.cassette.pace import PACES
 from opskit.wire.run import run, signals_held, wait_for_signal
-from opskit.wire.session import Recording, open_cassette, open_recording
+from opskit.wire.session import Recording, Replay, open_cassette, open_recording
 
 __all__ = ["record", "replay"]
 
@@ -89,6 +89,8 @@ def record(
             session.close()
     if isinstance(session, Recording):
         click.echo(f"opskit: {session.count} exchanges recorded to {path}", err=True)
+    else:
+        _tell(session)
     raise SystemExit(status)
 
 
@@ -118,7 +120,8 @@ def replay(
 ) -> None:
     """Answer COMMAND, or clients of --listen, from the cassette FILE; no engine is needed.
 
-    The command's exit status becomes this one's.
+    The command's exit status becomes this one's. What was recorded and never asked for is told
+    at the end.
     """
     _check(command, listen)
     strict = {"version": strict_version, "names": strict_names}
@@ -134,7 +137,30 @@ def replay(
             status = _serve(session.address, command, f"replaying {path}")
         finally:
             session.close()
+    _tell(session)
     raise SystemExit(status)
+
+
+def _tell(session: Replay) -> None:
+    """What a replay that is over did not play."""
+    for refused in dict.fromkeys(session.refused):
+        click.echo(f"opskit: {refused}", err=True)
+    if left := [number for number, _ in session.unplayed()]:
+        of = len(session.cassette.exchanges)
+        them = f"opskit cassette show {session.cassette.path} -n {_ranges(left)}"
+        click.echo(f"opskit: {len(left)} of {of} exchanges were not played: {them}", err=True)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as ``3,5-7``; as much of them as one line holds."""
+    ends: list[list[int]] = []
+    for number in numbers:
+        if ends and number == ends[-1][1] + 1:
+            ends[-1][1] = number
+        else:
+            ends.append([number, number])
+    told = [str(low) if low == high else f"{low}-{high}" for low, high in ends]
+    return ",".join(told[:12]) + (" and more" if len(told) > 12 else "")
 
 
 def _check(command: Sequence[str], listen: str | None) -> None:

@@ -26,9 +26,15 @@ class Player:
         Finds the exchange that answers a request.
     pace : Pace
         When each part of an answer is sent.
+
+    Attributes
+    ----------
+    refused : list of str
+        Why requests were refused that had been recorded, but cannot be replayed.
     """
 
     def __init__(self, index: Index, pace: Pace) -> None:
+        self.refused: list[str] = []
         self._index = index
         self._pace = pace
 
@@ -66,13 +72,13 @@ class Player:
         exchange = match.exchange
         if not exchange.replayable:
             why = exchange.notes.get("why", "it depends on the client")
-            await call.refuse(
-                501,
-                "Not Implemented",
+            message = (
                 f"{call.request.method} {call.request.target} was recorded but cannot be "
-                f"replayed: {why}",
-                [("X-Opskit-Error", "not-replayable")],
+                f"replayed: {why}"
             )
+            self.refused.append(message)
+            headers = [("X-Opskit-Error", "not-replayable")]
+            await call.refuse(501, "Not Implemented", message, headers)
             return
         turns = self._pace.begin(exchange, repeated=match.repeated)
         try:

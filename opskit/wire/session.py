@@ -68,19 +68,21 @@ class Replay:
         For ``DOCKER_HOST``.
     cassette : Cassette
         What is replayed.
+    refused : list of str
+        Why requests were refused that had been recorded, but cannot be replayed.
     """
 
-    def __init__(self, cassette: Cassette, relay: Relay, index: Index) -> None:
+    def __init__(self, cassette: Cassette, relay: Relay, index: Index, player: Player) -> None:
         self.cassette = cassette
         self.address = relay.address
+        self.refused = player.refused
         self._relay = relay.start()
         self._index = index
 
-    def unplayed(self) -> list[str]:
-        """The recorded requests that nobody has made."""
-        exchanges = self.cassette.exchanges
-        requests = [exchanges[place].request for place in self._index.unplayed()]
-        return [f"{request.method} {request.target}" for request in requests]
+    def unplayed(self) -> list[tuple[int, str]]:
+        """The exchanges whose requests nobody has made: their numbers, and the requests."""
+        left = map(self._index.numbered, self._index.unplayed())
+        return [(number, f"{request.method} {request.target}") for number, request in left]
 
     def close(self) -> None:
         """Stop answering."""
@@ -143,10 +145,9 @@ def open_cassette(
     """Answer from a cassette until ``close()``; parameters as for `replay`."""
     cassette = load(path)
     index = Index(cassette.exchanges, **_matching(match))
-    service: Service = Player(index, pace_named(pace, cassette.exchanges))
-    if faults:
-        service = Faults(service, faults, seed=seed)
-    return Replay(cassette, Relay(service, listen(listen_at, anywhere=anywhere)), index)
+    player = Player(index, pace_named(pace, cassette.exchanges))
+    service: Service = Faults(player, faults, seed=seed) if faults else player
+    return Replay(cassette, Relay(service, listen(listen_at, anywhere=anywhere)), index, player)
 
 
 def open_recording(
