@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from opskit.address import TLS, Address
+from opskit.duplextls import DuplexTLS
 from opskit.errors import (
     AddressError,
     EngineError,
@@ -23,8 +24,10 @@ from opskit.errors import (
 __all__ = ["connection_error", "dial", "ssl_context"]
 
 
-def dial(address: Address, timeout: float | None = 60.0) -> socket.socket:
+def dial(address: Address, timeout: float | None = 60.0, *, hijack: bool = False) -> socket.socket:
     """Connect to ``address``; the socket speaks HTTP from here on, TLS and ssh being done.
+
+    With ``hijack``, sending can end before receiving does; see `DuplexTLS`.
 
     Raises
     ------
@@ -50,6 +53,8 @@ def dial(address: Address, timeout: float | None = 60.0) -> socket.socket:
         return sock
     try:
         context = ssl_context(address.tls)
+        if hijack:
+            return DuplexTLS(sock, context, address.host)
         return context.wrap_socket(sock, server_hostname=address.host)
     except OSError as error:
         sock.close()

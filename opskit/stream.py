@@ -13,6 +13,7 @@ import httptools
 from opskit.address import Address
 from opskit.dial import connection_error
 from opskit.errors import EngineLost, EngineUnresponsive
+from opskit.outgoing import Outgoing
 from opskit.response import READ_SIZE, ResponseParser
 
 __all__ = ["Stream"]
@@ -51,6 +52,7 @@ class Stream:
         self._closed = False
         self._complete = False
         self._timeout = timeout
+        self._outgoing: Outgoing | None = None
         sock.settimeout(head_timeout)
         if body is not None:
             self._upload(body, head_timeout)
@@ -141,18 +143,22 @@ class Stream:
         self.close()
 
     def _receive(self) -> bytes | None:
+        outgoing = self._outgoing
         try:
-            data = self._sock.recv(READ_SIZE)
-        except TimeoutError:
-            self.close()
-            raise EngineUnresponsive(
-                f"the engine at {self._address} sent nothing for {self._timeout:g} s",
-                "is it hung or stopped? 'opskit doctor' looks closer; timeout=… waits longer",
-            ) from None
+            data = outgoing.receive(self._timeout) if outgoing else None
+            if data is None:
+                data = self._sock.recv(READ_SIZE)
         except (OSError, ValueError) as error:
-            if self._closed:
+            if self._closed or (outgoing and outgoing.cut):
                 return None
             self.close()
+            if outgoing and error is outgoing.failure:
+                raise
+            if isinstance(error, TimeoutError):
+                raise EngineUnresponsive(
+                    f"the engine at {self._address} sent nothing for {self._timeout:g} s",
+                    "is it hung or stopped? 'opskit doctor' looks closer; timeout=… waits longer",
+                ) from None
             raise connection_error(self._address, error, self._timeout) from error
         if data:
             return data
@@ -186,6 +192,10 @@ class Stream:
     def end_sending(self) -> None:
         """Half-close: the other side reads the end of file, this one goes on receiving."""
         self._sock.shutdown(socket.SHUT_WR)
+
+    def feed(self, pieces: Iterable[bytes]) -> None:
+        """Send these to a hijacked connection while it is read, then half-close."""
+        self._outgoing = Outgoing(self._sock, pieces)
 
     def close(self) -> None:
         """End the stream, from any thread; a reader stops at once."""

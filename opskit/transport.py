@@ -56,9 +56,10 @@ class Transport:
         self._lock = threading.Lock()
         weakref.finalize(self, _close_all, self._idle)
 
-    def dial(self, timeout: float | None = None) -> socket.socket:
-        """A connection of the caller's own."""
-        sock = dial(self.address, self.timeout if timeout is None else timeout)
+    def dial(self, timeout: float | None = None, *, hijack: bool = False) -> socket.socket:
+        """A connection of the caller's own; with ``hijack``, one to talk on both ways."""
+        wait = self.timeout if timeout is None else timeout
+        sock = dial(self.address, wait, hijack=hijack)
         with self._lock:
             self.dialled += 1
         return sock
@@ -195,7 +196,7 @@ class Transport:
         whole = body if isinstance(body, bytes) else None
         parts = None if isinstance(body, bytes) else body
         wait = self.timeout if head_timeout is None else head_timeout
-        sock = self.dial()
+        sock = self.dial(hijack=any(name.lower() == "upgrade" for name, _ in headers))
         try:
             try:
                 sock.sendall(encode(method, target, whole, headers, chunked=parts is not None))

@@ -12,6 +12,7 @@ from opskit.actions.lifecycle import LifecycleCalls, warn
 from opskit.actions.registry import RegistryCalls
 from opskit.actions.rows import container_row, image_row
 from opskit.actions.spec import container_spec
+from opskit.actions.stdin import Stdin, check_stdin, given
 from opskit.actions.targets import Target, one
 from opskit.errors import NotFound, OpskitError
 
@@ -31,6 +32,7 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
         image: Any,
         command: str | list[str] | None = None,
         *,
+        stdin: Stdin | None = None,
         detach: bool = False,
         remove: bool = False,
         pull: Pull = "missing",
@@ -49,6 +51,8 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
             What to run.
         command : str or list of str, optional
             Instead of the image's own.
+        stdin : str, bytes, open binary file or iterable of bytes, optional
+            What it reads: sent as it takes it, then ended.
         detach : bool
             Return at once and leave it running; else wait for its end.
         remove : bool
@@ -80,11 +84,15 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
         APIError
             A limit, port or volume that the engine refuses.
         """
+        tty = bool(options.get("tty"))
+        check_stdin(stdin, tty=tty, detach=detach)
         if remove and detach:
             options["auto_remove"] = True
+        if stdin is not None:
+            options["stdin_open"] = True
         made = self._create(image, command, {**options, "detach": detach}, pull)
         if not detach:
-            return self._foreground(made, bool(options.get("tty")), remove, timeout)
+            return self._foreground(made, tty, remove, timeout, stdin)
         self._start(made)
         return container_row(self, made.ref)
 
@@ -166,14 +174,24 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
             self._discard(made)
             raise
 
-    def _foreground(self, made: Target, tty: bool, remove: bool, timeout: float | None) -> Finished:
+    def _foreground(
+        self,
+        made: Target,
+        tty: bool,
+        remove: bool,
+        timeout: float | None,
+        stdin: Stdin | None,
+    ) -> Finished:
         path = f"/containers/{made.ref}"
         attach: dict[str, Any] = {"stream": True, "stdout": True, "stderr": True}
+        attach["stdin"] = True if stdin is not None else None
         about = f"container {made.name or made.ref[:12]}"
         with self.open_stream(path + "/attach", method="POST", headers=UPGRADE, **attach) as stream:
             self._start(made)
             try:
                 with deadline(stream, timeout, about, "it was killed; timeout=… waits longer"):
+                    if stdin is not None:
+                        stream.feed(given(stdin))
                     out, errors = collect(stream, tty=tty)
                 code = self._wait(made, None, timeout)
             except BaseException:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from opskit.actions.batch import act
 from opskit.actions.finished import Finished, collect, deadline
-from opskit.actions.targets import Target, path_of
+from opskit.actions.stdin import Stdin, check_stdin, given
+from opskit.actions.targets import Target, one, path_of
 from opskit.engine.base import RawEngine
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class ExecCalls(RawEngine):
         what: Any,
         command: str | Sequence[str],
         *,
+        stdin: Stdin | None = None,
         environment: Mapping[str, str] | Sequence[str] | None = None,
         workdir: str | None = None,
         user: str | None = None,
@@ -45,6 +47,9 @@ class ExecCalls(RawEngine):
         command : str or sequence of str
             A string is split as a shell would, but no shell runs it: for pipes and variables give
             ``["sh", "-c", "…"]``.
+        stdin : str, bytes, open binary file or iterable of bytes, optional
+            What it reads: sent as it takes it, then ended. Many containers get the same text or
+            bytes each; a file or iterable goes to one.
         environment : mapping or sequence of str, optional
             Variables, added to the container's own.
         workdir, user, privileged, tty
@@ -70,13 +75,17 @@ class ExecCalls(RawEngine):
         """
         from docker.utils.utils import format_environment, split_command
 
+        check_stdin(stdin, tty=tty, detach=detach)
+        if not isinstance(stdin, str | bytes | None):
+            what = one(self, what)  # it can be read once
         words = split_command(command) if isinstance(command, str) else list(command)
-        given = format_environment(environment) if isinstance(environment, Mapping) else environment
+        env = format_environment(environment) if isinstance(environment, Mapping) else environment
         body = {
+            "AttachStdin": stdin is not None,
             "AttachStdout": not detach,
             "AttachStderr": not detach,
             "Cmd": words,
-            "Env": list(given or ()),
+            "Env": list(env or ()),
             "WorkingDir": workdir or "",
             "User": user or "",
             "Privileged": privileged,
@@ -85,7 +94,7 @@ class ExecCalls(RawEngine):
         single: list[Finished] = []
 
         def call(target: Target) -> dict[str, Any]:
-            done = self._exec(target, body, detach, timeout)
+            done = self._exec(target, body, detach, timeout, stdin)
             single.append(done)
             return {
                 "exit_code": None if detach else done.exit_code,
@@ -99,7 +108,12 @@ class ExecCalls(RawEngine):
         return finished
 
     def _exec(
-        self, target: Target, body: Mapping[str, Any], detach: bool, timeout: float | None
+        self,
+        target: Target,
+        body: Mapping[str, Any],
+        detach: bool,
+        timeout: float | None,
+        stdin: Stdin | None,
     ) -> Finished:
         made = self.post(f"/containers/{path_of(target)}/exec", body)["Id"]
         start = f"/exec/{made}/start"
@@ -111,6 +125,8 @@ class ExecCalls(RawEngine):
         about = f"{body['Cmd'][0]} in {target.name or target.ref}"
         stream = self.open_stream(start, method="POST", json=how, headers=UPGRADE)
         with stream, deadline(stream, timeout, about):
+            if stdin is not None:
+                stream.feed(given(stdin))
             out, errors = collect(stream, tty=tty)
         ended = self.get(f"/exec/{made}/json")
         return Finished(ended["ExitCode"], out, errors, ended["ContainerID"])
