@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from opskit.actions.progress import bar
+from opskit.actions.rows import caught_up
 from opskit.actions.targets import Target, targets
 from opskit.errors import OpskitError
 from opskit.frames.columns import Column, build
@@ -52,6 +53,7 @@ def act(
     row: Callable[[Target], Any] | None = None,
     extras: Sequence[str] = (),
     containers: bool = True,
+    ended: bool = False,
 ) -> Any:
     """Do ``call`` on one object or on many.
 
@@ -65,6 +67,8 @@ def act(
         Does it for one target; gives ``changed`` and the values of ``extras``.
     row : callable, optional
         What one object's call returns: its row afterwards. Without it, the result row.
+    ended : bool
+        Containers have ended once the call is done.
 
     Returns
     -------
@@ -83,7 +87,13 @@ def act(
     else:
         result = {}
     results = _all(call, named, action) if many else [result]
-    after = states(engine) if containers and (many or row is None) and named else {}
+    after: dict[str, tuple[str, str]] = {}
+    if containers and (many or row is None) and named:
+        done = [t.id for t, r in zip(named, results, strict=True) if ended and not r.get("raised")]
+        after = caught_up(
+            lambda: states(engine),
+            lambda told: any(told.get(i or "", ("",))[0] == "running" for i in done),
+        )
     frame = _frame(named, results, action, after, extras)
     engine.stamp(frame, action)
     return frame if many else frame.iloc[0]

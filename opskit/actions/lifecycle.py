@@ -61,7 +61,9 @@ class LifecycleCalls(RawEngine):
             Sent instead of the container's stop signal (API 1.42).
         """
         wait = self.timeout + (GRACE if timeout is None else max(timeout, 0))
-        return self._each(what, "stop", self._poster("stop", wait, t=timeout, signal=signal))
+        return self._each(
+            what, "stop", self._poster("stop", wait, t=timeout, signal=signal), ended=True
+        )
 
     def restart(self, what: Any, *, timeout: int | None = None) -> Rows:
         """Stop and start containers (endpoint ``POST /containers/ID/restart``)."""
@@ -180,8 +182,18 @@ class LifecycleCalls(RawEngine):
         removed: Rows = act(self, what, "remove", call)
         return removed
 
-    def _each(self, what: Any, action: str, call: Callable[[Target], Mapping[str, Any]]) -> Rows:
-        rows: Rows = act(self, what, action, call, row=lambda t: container_row(self, t.id or t.ref))
+    def _each(
+        self,
+        what: Any,
+        action: str,
+        call: Callable[[Target], Mapping[str, Any]],
+        *,
+        ended: bool = False,
+    ) -> Rows:
+        def row(target: Target) -> pd.Series[Any]:
+            return container_row(self, target.id or target.ref, ended=ended)
+
+        rows: Rows = act(self, what, action, call, row=row, ended=ended)
         return rows
 
     def _poster(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opskit.actions.targets import path_of
 from opskit.frames import containers, images, networks, volumes
@@ -14,21 +15,51 @@ if TYPE_CHECKING:
 
     from opskit.engine.base import RawEngine
 
-__all__ = ["container_row", "image_row", "image_rows", "network_row", "volume_row"]
+__all__ = [
+    "caught_up",
+    "container_row",
+    "image_row",
+    "image_rows",
+    "network_row",
+    "volume_row",
+]
+
+_Read = TypeVar("_Read")
+
+LAG = 1.0  # seconds
 
 
-def container_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
-    """The container's row of ``engine.containers(all=True)``.
+def caught_up(read: Callable[[], _Read], behind: Callable[[_Read], bool]) -> _Read:
+    """What a list tells, read again while it is behind.
+
+    The engine's lists are copies: for a moment after a container has ended they say it runs.
+    """
+    deadline = time.monotonic() + LAG
+    while behind(told := read()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return told
+
+
+def container_row(engine: RawEngine, ref: str, *, ended: bool = False) -> pd.Series[Any]:
+    """The container's row of ``engine.containers(all=True)``; ``ended`` if it is known to be so.
 
     One that is gone (it removes itself when it ends) has its reference and missing values.
     """
+    frame = caught_up(
+        lambda: _container_rows(engine, ref),
+        lambda told: ended and told["state"].iloc[0] == "running",
+    )
+    return frame.iloc[0]
+
+
+def _container_rows(engine: RawEngine, ref: str) -> pd.DataFrame:
     exact = {"id": [ref]} if re.fullmatch("[0-9a-f]{64}", ref) else {"name": [f"^/?{dots(ref)}$"]}
     listed = engine.get("/containers/json", all=True, filters=exact)
     if not listed and "name" in exact:
         exact = {"id": [ref]}
         listed = engine.get("/containers/json", all=True, filters=exact)
     frame = containers.containers(listed or [{"Id": ref}])
-    return engine.stamp(frame, f"GET /containers/json?all=true&filters={exact}").iloc[0]
+    return engine.stamp(frame, f"GET /containers/json?all=true&filters={exact}")
 
 
 def image_row(engine: RawEngine, ref: str) -> pd.Series[Any]:
