@@ -25,6 +25,10 @@
   * CassetteError ........... a cassette cannot be read or written
     * CassetteFormatError ... its content is damaged, of another version, or not a cassette
     * CassetteBusy .......... somebody else is recording to it
+
+And a warning:
+
+* EventsForgotten ........... the engine does not remember all of the time that was asked for
 """
 
 from __future__ import annotations
@@ -45,6 +49,7 @@ __all__ = [
     "EngineLost",
     "EngineNotFound",
     "EngineUnresponsive",
+    "EventsForgotten",
     "Forbidden",
     "InvalidOption",
     "NoRecordedMatch",
@@ -217,3 +222,7 @@ class CassetteFormatError(CassetteError):
 
 class CassetteBusy(CassetteError):
     """Another recorder is writing to the cassette."""
+
+
+class EventsForgotten(UserWarning):
+    """The engine does not remember all of the time that was asked for."""

@@ -14,12 +14,18 @@ import pytest
 
 import opskit
 from opskit import Engine
-from opskit.errors import BadResponse, EngineLost
+from opskit.errors import BadResponse, EngineLost, EventsForgotten
 from opskit.events.clock import clock_of
 
 from .engines import PrivateEngine
+from .waiting import eventually
 
 live = pytest.mark.live
+
+
+def told_to_have_died(engine: Engine, ident: str) -> None:
+    """A wait may be answered before the engine has told the death."""
+    eventually(lambda: len(engine.events(container=ident, event="die", check=False)) > 0)
 
 
 @live
@@ -28,7 +34,7 @@ def test_a_container_that_ran_shows_its_whole_life(
 ) -> None:
     began = pd.Timestamp.now("UTC")  # what went on before may be past the engine's memory
     ident = private_engine.run("sh -c 'exit 4'", "short", labels={"team": "ops"})
-    private_engine.api("POST", f"/containers/{ident}/wait")
+    told_to_have_died(live_engine, ident)
     frame = live_engine.events(container="short", since=began)
     private_engine.api("DELETE", f"/containers/{ident}")
     of_it = frame[frame["type"].eq("container")]
@@ -47,7 +53,7 @@ def test_an_exit_code_that_a_label_hides_is_corrected_from_inspect(
 ) -> None:
     began = pd.Timestamp.now("UTC")
     ident = private_engine.run("sh -c 'exit 4'", "liar", labels={"exitCode": "0"})
-    private_engine.api("POST", f"/containers/{ident}/wait")
+    told_to_have_died(live_engine, ident)
 
     def died(check: bool) -> tuple[int, bool]:
         frame = live_engine.events(container=ident, event="die", since=began, check=check)
@@ -88,14 +94,16 @@ def test_more_than_the_engine_remembers_is_said_in_a_warning_and_in_attrs(
         private_engine.api("POST", "/volumes/create", {"Name": f"v{number}"})
     for number in range(130):
         private_engine.api("DELETE", f"/volumes/v{number}")
-    with pytest.warns(UserWarning, match="last 256 events only"):
+    with pytest.warns(EventsForgotten, match="last 256 events only"):
         frame = live_engine.events(since="2h")
     assert len(frame) == 256
     assert frame.attrs["truncated"] is True
     assert frame.attrs["memory_begins"] == frame["time"].iloc[0].isoformat()
-    with pytest.warns(UserWarning, match="last 256 events only"):
+    with pytest.warns(EventsForgotten, match="last 256 events only"):
         assert len(live_engine.events(since="2h", volume="v33", event="destroy")) == 1
-    with pytest.warns(UserWarning, match="last 256 events only"):  # the last ones are not asked for
+    with pytest.warns(
+        EventsForgotten, match="last 256 events only"
+    ):  # the last ones are not asked for
         past = live_engine.events(since="2h", until=frame["time"].iloc[100])
     assert past.attrs["truncated"] is True
     with warnings.catch_warnings():
@@ -147,12 +155,16 @@ class Fake(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    def answer(self) -> bytes:
+        return self.body
+
     def do_GET(self) -> None:
+        body = self.answer()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(self.length or len(self.body)))
+        self.send_header("Content-Length", str(self.length or len(body)))
         self.end_headers()
-        self.wfile.write(self.body)
+        self.wfile.write(body)
         self.close_connection = True
 
     def log_message(self, *args: object) -> None:
@@ -172,6 +184,26 @@ def fake() -> Iterator[Engine]:
 
 
 EVENT = orjson.dumps({"Type": "x", "Action": "y", "Actor": {"ID": "1"}, "timeNano": 7}) + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "cut"),
+    [(256, 0, True), (250, 6, True), (196, 60, True), (250, 0, False), (250, 5, False),
+     (10, 0, False), (300, 0, False)],
+)  # fmt: skip
+def test_only_a_memory_without_room_is_said_to_have_forgotten(
+    fake: Engine, monkeypatch: pytest.MonkeyPatch, before: int, meanwhile: int, cut: bool
+) -> None:
+    """Events that happen while the engine is asked take places in its memory and are not told."""
+    answers = [EVENT * before, EVENT * meanwhile]
+    monkeypatch.setattr(Fake, "answer", lambda self: answers.pop(0))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        frame = fake.events(since="1970-01-01T00:00:00Z", check=False)
+    assert len(frame) == before
+    assert frame.attrs["truncated"] is cut
+    assert [each.category for each in said] == [EventsForgotten] * cut
+    assert all(each.filename == __file__ for each in said)
 
 
 def test_an_answer_that_is_cut_or_no_events_is_an_error_not_a_shorter_table(

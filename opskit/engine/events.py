@@ -40,8 +40,9 @@ class EventCalls(RawEngine):
     ) -> pd.DataFrame:
         """What the engine still remembers of what happened (endpoint ``GET /events``).
 
-        Docker keeps its last 256 events and forgets them all when it restarts. Where that may cut
-        the answer a warning says so, and ``frame.attrs`` has ``truncated`` and ``memory_begins``.
+        Docker keeps its last 256 events. Where that cuts the answer a warning says so, and
+        ``frame.attrs`` has ``truncated`` and ``memory_begins``. It forgets them all when it
+        restarts, and does not tell that it did: who has to know watches (`watch`, `collect`).
 
         Parameters
         ----------
@@ -71,6 +72,11 @@ class EventCalls(RawEngine):
             ``since`` is after ``until``, a time that is none, or a filter that does not exist.
         EngineError
             The engine could not be reached, or its answer not be read.
+
+        Warns
+        -----
+        EventsForgotten
+            Events since ``since`` were forgotten to make room for later ones.
         """
         from opskit.events.clock import now_of
         from opskit.events.query import filters_of, window

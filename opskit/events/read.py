@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pandas as pd
 
-from opskit.errors import APIError, BadResponse
+from opskit.errors import APIError, BadResponse, EventsForgotten
+from opskit.events.clock import now_of
 from opskit.events.query import instant
 from opskit.frames.event_evidence import healthcheck_command
 from opskit.frames.events import event_row, rows_frame
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MEMORY", "read", "remembered"]
 
-MEMORY = 256  # eventsLimit in moby's daemon/events/events.go; Podman keeps a journal
-MEANWHILE = 8
-CLOSE = (
-    2_000_000_000  # inspect's FinishedAt and the event of the same death, at most this far apart
-)
+MEMORY = 256  # eventsLimit in moby's daemon/events/events.go
+MEANWHILE = 64  # events that may happen between looking at the clock and the engine's answer
+CLOSE = 2 * 10**9  # inspect's FinishedAt and the event of the same death, at most this far apart
 
 
 def remembered(
@@ -69,15 +68,15 @@ def read(
     bounds = {"since": ns_to_wire(begin or 0), "until": ns_to_wire(end)}
     query: dict[str, Any] = {**bounds, "filters": dict(filters) or None}
     events = remembered(engine, query, timeout=timeout)
-    everything = events
+    everything, looked = events, end
     if filters or end < now:  # how far the memory goes back shows only in all of it
-        whole = {**bounds, "until": ns_to_wire(now)}
+        looked = now_of(engine)
+        whole = {**bounds, "until": ns_to_wire(looked)}
         everything = remembered(engine, whole, timeout=timeout)
     rows = [event_row(event) for event in events]
     frame = checked(engine, rows, timeout) if check else rows_frame(rows)
     oldest = min((ns for event in everything if (ns := event_row(event)["time"])), default=None)
-    # an event of the very moment of the answer takes a place and lies after `until`
-    full = MEMORY - MEANWHILE <= len(everything) <= MEMORY and not _podman(everything)
+    full = _full(engine, everything, looked, timeout)
     cut = full and oldest is not None and (begin is None or oldest > begin)
     frame.attrs.update(truncated=cut, memory_begins=instant(oldest).isoformat() if oldest else None)
     if cut and begin is not None and oldest is not None:
@@ -85,12 +84,29 @@ def read(
             f"The engine keeps its last {MEMORY} events only, and those go back to "
             f"{instant(oldest)}, not to {instant(begin)}: what happened before is missing. "
             "'opskit collect' keeps everything from now on.",
+            EventsForgotten,
             stacklevel=stacklevel,
         )
     return engine.stamp(frame, f"GET {engine.target('/events', query)}")
 
 
+def _full(engine: RawEngine, everything: Sequence[Any], looked: int, timeout: float | None) -> bool:
+    """Whether the engine's memory had no place left when it gave all that was in it.
+
+    What happened after `looked`, when the question was made, took places as well; it is asked for
+    where it decides.
+    """
+    told = len(everything)
+    if told > MEMORY or _podman(everything):
+        return False
+    if MEMORY - MEANWHILE <= told < MEMORY:
+        after = {"since": ns_to_wire(looked + 1), "until": ns_to_wire(now_of(engine))}
+        told += len(remembered(engine, after, timeout=timeout))
+    return told >= MEMORY
+
+
 def _podman(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is Podman, which keeps a journal."""
     return any("podId" in ((e.get("Actor") or {}).get("Attributes") or {}) for e in events)
 
 
