@@ -217,6 +217,7 @@ def test_names_that_tell(name: str) -> None:
         "Author",
         "org.opencontainers.image.authors",
         "SandboxKey",
+        "CertIssuerPublicKey",  # clients decode it
         "PATH",
         "SecretID",
         "monkey",

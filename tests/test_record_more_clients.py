@@ -289,6 +289,41 @@ def test_the_docker_cli_pulls_and_pushes(emptied_engine, tmp_path, monkeypatch):
     assert "Status: Downloaded newer image" in recorded or "Status: Image is up" in recorded
 
 
+SWARM = r"""
+step() { echo "== $*"; "$@" </dev/null 2>&1; echo "-> $?"; }
+docker swarm init --advertise-addr 127.0.0.1 >/dev/null
+for x in a b c; do echo $x | docker secret create s$x -; echo $x | docker config create c$x -; done
+step docker service create --detach --replicas 0 --name svc -e A=1 -e B=2 -e C=3 \
+    --secret sa --secret sb --secret sc --config ca --config cb --config cc $IMAGE sleep 100
+step docker service update --detach --env-add D=4 --env-add E=5 \
+    --mount-add type=volume,source=one,target=/1 --mount-add type=volume,target=/2 svc
+step docker service ls
+cat >stack.yml <<END
+version: "3.8"
+services:
+  web:
+    image: $IMAGE
+    environment: {A: "1", B: "2", C: "3"}
+    deploy: {replicas: 0}
+    networks: [one, two]
+  db: {image: $IMAGE, deploy: {replicas: 0}}
+networks: {one: {}, two: {}}
+END
+docker stack deploy -c stack.yml st 2>&1 | sort
+step docker stack services st
+docker swarm leave --force
+"""
+
+
+def test_the_docker_cli_in_a_swarm(emptied_engine, tmp_path):
+    recorded, replayed = same_thrice(
+        emptied_engine, tmp_path / "swarm.jsonl", lambda: shell(SWARM, tmp_path), live=False
+    )
+    assert replayed == recorded
+    assert "Creating service st_web" in recorded
+    assert recorded.count("-> 0") == 4
+
+
 def test_a_build_with_buildkit_is_noted_as_not_replayable(emptied_engine, tmp_path):
     """The CLI 20.10 has BuildKit within itself; newer ones need a plugin for it."""
     old = shutil.which("docker", path="/usr/bin")

@@ -58,7 +58,7 @@ def telling(name: str) -> bool:
         return False
     return (
         not _WORDS.isdisjoint(words)
-        or (words[-1] in {"key", "keys"} and len(words) > 1)
+        or (words[-1] in {"key", "keys"} and len(words) > 1 and words[-2] != "public")
         or _INSIDE.search(name.lower().replace("-", "_").replace(".", "_")) is not None
     )
 
