@@ -13,6 +13,7 @@ import urllib3
 from requests_unixsocket.adapters import UnixAdapter
 
 from opskit.address import Address
+from opskit.api.reading import only_reads
 from opskit.dial import dial
 from opskit.errors import ReadOnlyEngine
 
@@ -62,8 +63,9 @@ class EngineAdapter(UnixAdapter):  # type: ignore[misc]
         return self.prefix + str(super().request_url(request, proxies))
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-        if self.read_only and request.method not in ("GET", "HEAD"):
-            raise read_only_error(str(request.method), str(request.path_url))
+        method, target = str(request.method), str(request.path_url)
+        if self.read_only and not only_reads(method, target):
+            raise read_only_error(method, target)
         return super().send(request, *args, **kwargs)
 
     def close(self) -> None:

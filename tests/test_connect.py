@@ -135,11 +135,15 @@ def test_read_only_refuses_before_anything_is_sent(private_engine: PrivateEngine
             lambda: engine.request("PUT", "/volumes/never"),
             lambda: engine.open_stream("/build", method="POST"),
             lambda: engine.sdk.volumes.create("never"),
+            lambda: engine.get("/containers/web/attach/ws", stdin=True),  # types into it
+            lambda: engine.open_stream("/containers/web/attach%2Fws?stdin=1"),
+            lambda: engine.sdk.api._get(engine.sdk.api._url("/containers/web/attach/ws")),
         ):
             with pytest.raises(errors.ReadOnlyEngine, match="read_only=True"):
                 change()
         assert engine.transport.dialled == before
         assert "never" not in str(engine.get("/volumes"))
+        assert engine.get("/containers/json", filters={"name": "attach/ws"}) == []
 
 
 @pytest.mark.live

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from opskit.address import Address
+from opskit.api.reading import only_reads
 from opskit.api.versions import NEWEST, negotiate, version_key
 from opskit.dial import connection_error
 from opskit.engine.replies import api_error, decode, refused
@@ -334,7 +335,7 @@ class RawEngine:
         return self._session
 
     def _guard(self, method: str, target: str) -> None:
-        if self.read_only and method not in ("GET", "HEAD"):
+        if self.read_only and not only_reads(method, target):
             from opskit.adapter import read_only_error
 
             raise read_only_error(method, target)
