@@ -43,7 +43,6 @@ class Table(NamedTuple):
 
 def tables() -> list[Table]:
     """Every tuple of columns in opskit, each once, in the reader's order."""
-    importlib.import_module("opskit.engine")  # what the actions build on
     root = Path(opskit.__file__).parent
     found = []
     for path in sorted(root.rglob("*.py")):

@@ -269,7 +269,7 @@ def test_a_socket_without_permission_names_the_group(tmp_path: Path) -> None:
     program = (
         "import opskit, os, sys\n"
         "from opskit import errors\n"
-        "import opskit.engine, opskit.response, opskit.dial, opskit.transport\n"
+        "import opskit.engine.connecting, opskit.response, opskit.dial, opskit.transport\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: opskit.connect(sys.argv[1])\n"
         "except errors.PermissionDenied as error: print(error)\n"

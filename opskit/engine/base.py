@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from opskit.address import Address
 from opskit.api.reading import only_reads
 from opskit.api.versions import NEWEST, negotiate, version_key
-from opskit.dial import connection_error
 from opskit.engine.replies import api_error, decode, refused
 from opskit.engine.target import body_of, target_of
-from opskit.errors import APIError, EngineError, VersionMismatch
+from opskit.errors import APIError, VersionMismatch
 from opskit.transport import Reply, Stream, Transport
 
 if TYPE_CHECKING:
     import socket
 
-    import docker
     import pandas as pd
-    import requests
 
 __all__ = ["RawEngine"]
 
@@ -69,9 +66,6 @@ class RawEngine:
         self.transport = Transport(address, timeout)
         self._prefix = address.path if address.scheme == "tcp" else ""
         self._lock = threading.RLock()
-        self._adapter: Any = None
-        self._session: requests.Session | None = None
-        self._sdk: docker.DockerClient | None = None
         self._on_close: list[Callable[[], None]] = []
         self.cassette: Path | None = None  # what answers in place of an engine
 
@@ -194,67 +188,6 @@ class RawEngine:
             for target, reply in zip(targets, replies, strict=True)
         ]
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        data: bytes | Iterable[bytes] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-        timeout: float | None = None,
-        check: bool = True,
-    ) -> requests.Response:
-        """Send any request and give the bare ``requests.Response``, streaming included.
-
-        Parameters
-        ----------
-        method, path, params, json, data, headers, stream
-            As in requests; ``data`` may be an iterable of bytes, sent as it comes.
-        timeout : float, optional
-            Seconds between bytes.
-        check : bool
-            Raise `APIError` for statuses from 400.
-        """
-        import requests
-
-        target = self.target(path, params or {}, prefix="")
-        self._guard(method, target)
-        wait = self.timeout if timeout is None else timeout
-        try:
-            response = self._requests().request(
-                method,
-                "http+docker://localhost" + target,
-                data=data,
-                json=json,
-                headers=dict(headers or {}),
-                stream=stream,
-                timeout=wait,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise self._requests_error(error, wait) from error
-        if check and response.status_code >= 400:
-            lower = {name.lower(): value for name, value in response.headers.items()}
-            reply = Reply(response.status_code, response.reason, lower, response.content)
-            raise api_error(reply, f"{method} {target}", self.address)
-        return response
-
-    def _requests_error(self, error: BaseException, wait: float) -> EngineError:
-        cause: BaseException | None = error
-        seen = []
-        while cause is not None and cause not in seen:
-            if isinstance(cause, EngineError | OSError) and not hasattr(cause, "request"):
-                return connection_error(self.where, cause, wait)
-            seen.append(cause)
-            nested = [arg for arg in cause.args if isinstance(arg, BaseException)]
-            cause = cause.__cause__ or cause.__context__ or (nested[0] if nested else None)
-        if "timed out" in str(error).lower():
-            return connection_error(self.where, TimeoutError(), wait)
-        return connection_error(self.where, ConnectionResetError(str(error)), wait)
-
     def open_stream(
         self,
         path: str,
@@ -309,31 +242,6 @@ class RawEngine:
         lead = self._prefix if prefix is None else prefix
         return lead + target_of(path, query, lambda: self.api_version)
 
-    @property
-    def sdk(self) -> docker.DockerClient:
-        """A ``docker.DockerClient`` on the same address and API version, its connections reused."""
-        if self._sdk is None:
-            from opskit import adapter
-
-            self._sdk = adapter.sdk(self._mounted(), self.api_version, self.timeout)
-        return self._sdk
-
-    def _mounted(self) -> Any:
-        if self._adapter is None:
-            from opskit import adapter
-
-            self._adapter = adapter.EngineAdapter(
-                self.where, timeout=self.timeout, read_only=self.read_only
-            )
-        return self._adapter
-
-    def _requests(self) -> requests.Session:
-        if self._session is None:
-            from opskit import adapter
-
-            self._session = adapter.session(self._mounted())
-        return self._session
-
     def _guard(self, method: str, target: str) -> None:
         if self.read_only and not only_reads(method, target):
             from opskit.adapter import read_only_error
@@ -381,8 +289,6 @@ class RawEngine:
     def close(self) -> None:
         """Close what this engine holds open. It connects again when it is used again."""
         self.transport.close()
-        if self._adapter is not None:
-            self._adapter.close()
         while self._on_close:
             self._on_close.pop()()
 
