@@ -171,18 +171,25 @@ def _log_in(address: Address, control: Path, timeout: float | None) -> None:
 
 def _ssh_error(address: Address, message: str, status: int) -> EngineError:
     told = " ".join(message.split()) or f"ssh ended with status {status}"
-    what = f"{address}: {told}"
-    by_hand = f"ssh {address.user + '@' if address.user else ''}{address.host} docker version"
-    if "Permission denied" in message or "Host key verification failed" in message:
-        kind: type[EngineError] = PermissionDenied
-        remedy = f"load your key into the agent (ssh-add), accept the host key; try: {by_hand}"
+    login = f"ssh {address.user + '@' if address.user else ''}{address.host}"
+    kind: type[EngineError] = EngineNotFound
+    remedy = f"try it by hand: {login} docker version"
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in message:
+        kind, told = PermissionDenied, "the host's key is another than the one that ssh knows"
+        remedy = (
+            "somebody may be in between; if you know that the host was installed anew, forget "
+            f"the old key (ssh-keygen -R {address.host}) and compare the new one: {login}"
+        )
+    elif "Host key verification failed" in message:
+        kind, remedy = PermissionDenied, f"compare its key and accept it, once by hand: {login}"
+    elif "Permission denied" in message:
+        kind = PermissionDenied
+        remedy = f"load your key into the agent (ssh-add), then try: {login} docker version"
     elif "timed out" in message:
         kind, remedy = EngineUnresponsive, "is the host up, and is its name right?"
     elif "not found" in message and "docker" in message:
-        kind, remedy = EngineNotFound, f"install the docker CLI on {address.host}; try: {by_hand}"
-    else:
-        kind, remedy = EngineNotFound, f"try it by hand: {by_hand}"
-    return kind(what, remedy)
+        remedy = f"install the docker CLI on {address.host}; try: {login} docker version"
+    return kind(f"{address}: {told}", remedy)
 
 
 def _hang_up() -> None:

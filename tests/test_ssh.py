@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -95,6 +97,44 @@ def test_all_of_an_engine_works_over_one_ssh_connection(
         assert len(logins) == 1
 
 
+def test_readings_commands_and_fleets_work_over_ssh(
+    far: str, private_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    private_engine.run(["sh", "-c", "while echo said; do sleep 0.1; done"], "far-web")
+    with opskit.connect(far, timeout=30) as engine:
+        assert "far-web" in set(engine.containers(detail=True)["name"])
+        assert engine.exec("far-web", ["echo", "hi"]).text == "hi\n"
+        assert next(iter(engine.follow("far-web")))["line"] == "said"
+        assert "far-web" in set(engine.stats()["name"])
+        with opskit.fleet({"far": engine, "near": private_engine.url}) as fleet:
+            for _ in range(2):
+                named = fleet.containers().query("name == 'far-web'")
+                assert set(named["engine"]) == {"far", "near"}
+    command = ["docker", "exec", "far-web", "echo", "taped"]
+
+    def run(address: str) -> subprocess.CompletedProcess[str]:
+        env = {**private_engine.env, "DOCKER_HOST": address}
+        return subprocess.run(
+            command, env=env, check=True, capture_output=True, text=True, timeout=60
+        )
+
+    with opskit.record(tmp_path / "far.yaml", upstream=far) as recorder:
+        assert run(recorder.address).stdout == "taped\n"
+    with opskit.replay(tmp_path / "far.yaml") as replayed:
+        assert run(replayed.address).stdout == "taped\n"
+
+
+@pytest.mark.parametrize("killed", ["dial-stdio", "ControlMaster=yes"])
+def test_a_killed_ssh_ends_its_streams_and_the_next_call_works(far: str, killed: str) -> None:
+    with opskit.connect(far) as engine, engine.open_stream("/events", timeout=30) as stream:
+        for pid, command in _running().items():
+            if str(ssh._folder) in command and killed in command:
+                os.kill(pid, signal.SIGKILL)
+        with pytest.raises(errors.EngineLost, match="ended the stream in the middle"):
+            list(stream)
+        assert engine.get("/_ping") == "OK"
+
+
 def test_a_wrong_key_a_dead_host_and_a_missing_docker_are_told_apart(
     far: str, tmp_path: Path, private_engine: PrivateEngine
 ) -> None:
@@ -103,9 +143,30 @@ def test_a_wrong_key_a_dead_host_and_a_missing_docker_are_told_apart(
     (tmp_path / "authorized_keys").write_text("")
     with pytest.raises(errors.PermissionDenied, match="Permission denied"):
         opskit.connect(far, timeout=10)
-    shutil.copy(tmp_path / "id.pub", tmp_path / "authorized_keys")
+    public = (tmp_path / "id.pub").read_text()
+    elsewhere = 'command="PATH=/nonexistent; eval $SSH_ORIGINAL_COMMAND" '
+    (tmp_path / "authorized_keys").write_text(elsewhere + public)
+    with pytest.raises(errors.EngineNotFound, match="install the docker CLI on far-engine"):
+        opskit.connect(far, timeout=10)
+    ssh._hang_up()
+    (tmp_path / "authorized_keys").write_text(public)
     with pytest.raises(errors.EngineNotFound, match=r"no-such\.sock"):
         opskit.connect(f"{far}/no-such.sock", timeout=10)
+
+
+def test_a_host_of_unknown_or_changed_key_is_not_spoken_to(far: str, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    host, right = known.read_text().split(maxsplit=1)
+    known.write_text("")
+    with pytest.raises(errors.PermissionDenied, match="compare its key and accept it"):
+        opskit.connect(far, timeout=10)
+    known.write_text(f"{host} {(tmp_path / 'id.pub').read_text()}")
+    with pytest.raises(errors.PermissionDenied, match="another than the one that ssh knows") as no:
+        opskit.connect(far, timeout=10)
+    assert "ssh-keygen -R far-engine" in str(no.value)
+    assert "@" not in str(no.value)
+    known.write_text(f"{host} {right}")
+    opskit.connect(far, timeout=10).close()
 
 
 def test_nothing_is_left_when_the_engine_is_closed(far: str) -> None:
@@ -117,11 +178,14 @@ def test_nothing_is_left_when_the_engine_is_closed(far: str) -> None:
 
 
 def _processes() -> list[str]:
-    found = []
+    return list(_running().values())
+
+
+def _running() -> dict[int, str]:
+    """The command lines of what runs here, by process id."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-            except OSError:
-                continue
+            with contextlib.suppress(OSError):
+                found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
     return found
