@@ -1,8 +1,13 @@
-"""JupyterLab in a real browser: every notebook runs, every panel does what it says."""
+"""JupyterLab in a real browser: every notebook runs, every panel does what it says.
+
+``OPSKIT_LAB_PYTHON`` names the Python of another environment with opskit in it, whose JupyterLab
+and kernel are tried instead: an older one, Binder's.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +26,7 @@ from .lab_browser import (
     lab_server,
     notebook,
 )
+from .lab_panels import ContainersOnPage, exists, facts, state
 from .notebooks import CASSETTES, NOTEBOOKS, notebook_env
 from .waiting import eventually
 
@@ -46,9 +52,10 @@ def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabP
     env = notebook_env(folder)
     env.pop("OPSKIT_NOTEBOOK")  # the server tells a kernel its notebook
     try:
+        home, python = tmp_path_factory.mktemp("jupyter"), os.environ.get("OPSKIT_LAB_PYTHON")
         with (
             chromium() as browser,
-            lab_server(folder, tmp_path_factory.mktemp("jupyter"), env=env) as address,
+            lab_server(folder, home, python=[python] if python else (), env=env) as address,
         ):
             yield LabPage(browser, address, Path(shots) if shots else None)
     except BrowserMissing as missing:
@@ -66,6 +73,28 @@ def test_a_notebook_runs_from_its_cassette(lab: LabPage, path: Path) -> None:
     lab.close()
 
 
+@pytest.mark.live
+def test_the_runbooks_action_is_taken_after_a_yes(
+    lab: LabPage, folder: Path, emptied_engine: PrivateEngine
+) -> None:
+    """On an engine: what the button does is in no cassette."""
+    emptied_engine.run("false", name="failing", RestartPolicy={"Name": "always"})
+    text = (folder / "06-runbook.ipynb").read_text()
+    assert "address = None" in text
+    live = text.replace("address = None", f"address = '{emptied_engine.url}'")
+    (folder / "06-live.ipynb").write_text(live)
+    lab.open("06-live.ipynb")
+    lab.run_all()
+    assert lab.failures() == []
+    lab.find("button").filter(has_text=re.compile("^Stop it$")).click()
+    assert state(emptied_engine, "failing") in ("running", "restarting")
+    lab.find("button").filter(has_text="Yes, stop it").click()
+    says(lab, ".widget-html", "stopped: exited")
+    assert state(emptied_engine, "failing") == "exited"
+    assert lab.failures() == []
+    lab.close()
+
+
 PANELS = {
     "containers": "opskit.widgets.containers(engine, interval=0.5)",
     "stats": "opskit.widgets.stats(engine, window='1m')",
@@ -78,21 +107,18 @@ PANELS = {
 
 @pytest.fixture
 def show(lab: LabPage, folder: Path) -> Iterator[Callable[[str, PrivateEngine], None]]:
-    """Open a panel on an engine, in a notebook of its own; cell 1 shows it."""
+    """Open a panel on an engine, in a notebook of its own; cell 1 shows it, more may follow."""
 
-    def show(name: str, engine: PrivateEngine) -> None:
+    def show(name: str, engine: PrivateEngine, *more: str) -> None:
         connect = f"import opskit\nengine = opskit.connect({engine.url!r}, timeout=5)"
-        notebook(folder / f"{name}.ipynb", connect, f"panel = {PANELS[name]}\npanel")
+        notebook(folder / f"{name}.ipynb", connect, f"panel = {PANELS[name]}\npanel", *more)
         lab.open(f"{name}.ipynb")
         lab.run_all()
-        lab.find(".opskit-panel").wait_for()
+        assert lab.failures() == []
+        lab.find(".opskit-panel").first.wait_for()
 
     yield show
     lab.close()
-
-
-def state(engine: PrivateEngine, name: str) -> str:
-    return str(engine.api("GET", f"/containers/{name}/json")["State"]["Status"])
 
 
 def says(lab: LabPage, css: str, text: str) -> None:
@@ -104,29 +130,66 @@ def says(lab: LabPage, css: str, text: str) -> None:
 def test_the_containers_panel_does_to_the_engine_what_its_buttons_say(
     lab: LabPage, show: Callable[..., None], emptied_engine: PrivateEngine
 ) -> None:
-    emptied_engine.run(name="web")
-    emptied_engine.run(name="db")
-    show("containers", emptied_engine)
-    rows = lab.find(".opskit-rows select")
-    rows.select_option(index=[0, 1])
-    lab.find(".opskit-do-stop").click()
-    eventually(lambda: state(emptied_engine, "web") == state(emptied_engine, "db") == "exited")
-    says(lab, ".opskit-rows option", "exited")
-    says(lab, ".opskit-result", "stop")
+    engine = emptied_engine
+    for name in ("web", "db", "cache"):
+        engine.run(["sh", "-c", f"echo this is {name}; sleep 100000"], name=name)
+    show("containers", engine)
+    panel = ContainersOnPage(lab, engine, lab.find(".opskit-containers"))
+    panel.press("stop", "web", "db")
+    panel.become("exited", "web", "db")
+    panel.says("stop")
     lab.shot("panel-containers")
-    lab.find(".opskit-do-start").click()
-    eventually(lambda: state(emptied_engine, "web") == "running")
-    rows.select_option(index=[0])
-    lab.find(".opskit-do-remove").click()
-    says(lab, ".opskit-confirm", "Remove db?")
-    lab.page.keyboard.press("Enter")  # Cancel has the focus
-    lab.find(".opskit-yes").wait_for(state="detached")
-    assert state(emptied_engine, "db") == "running"
-    lab.find(".opskit-do-remove").click()
-    lab.find(".opskit-yes").click()
-    eventually(
-        lambda: [c["Names"] for c in emptied_engine.api("GET", "/containers/json")] == [["/web"]]
-    )
+    panel.press("start", "web", "db")
+    panel.become("running", "web", "db")
+    panel.press("pause", "web", "cache")
+    panel.become("paused", "web", "cache")
+    panel.press("unpause", "web", "cache")
+    panel.become("running", "web", "cache")
+    before = facts(engine, "web")["State"]["StartedAt"]
+    panel.press("restart", "web")
+    eventually(lambda: facts(engine, "web")["State"]["StartedAt"] > before)
+    panel.become("running", "web")
+    panel.press("kill", "web", sure=False)
+    assert state(engine, "web") == "running"
+    panel.press("kill", "web", sure=True)
+    panel.become("exited", "web")
+    assert facts(engine, "web")["State"]["ExitCode"] == 137
+    panel.press("remove", "cache", "db", sure=False)
+    assert state(engine, "db") == state(engine, "cache") == "running"
+    panel.press("remove", "cache", "db", sure=True)
+    eventually(lambda: not exists(engine, "db") and not exists(engine, "cache"))
+    panel.rows.locator("option", has_text="db").wait_for(state="detached")
+    assert lab.failures() == []
+
+
+@pytest.mark.live
+def test_the_containers_panel_runs_shows_and_renames_one(
+    lab: LabPage, show: Callable[..., None], emptied_engine: PrivateEngine
+) -> None:
+    engine = emptied_engine
+    engine.run(["sh", "-c", "echo this is db; sleep 100000"], name="db")
+    engine.run(name="cache")
+    read_only = f"opskit.widgets.containers(opskit.connect({engine.url!r}, read_only=True))"
+    show("containers", engine, read_only)
+    panel = ContainersOnPage(lab, engine, lab.find(".opskit-containers").first)
+    panel.word.fill("sh -c 'echo made here | tee /made'")
+    panel.press("exec", "db")
+    panel.says("made here")
+    assert {"Path": "/made", "Kind": 1} in engine.api("GET", "/containers/db/changes")
+    panel.press("inspect", "db")
+    panel.says("HostConfig")
+    panel.press("logs", "db")
+    panel.says("this is db")
+    panel.word.fill("cache")
+    panel.press("rename", "db")
+    says(lab, ".opskit-status [role=alert]", "Conflict")  # the engine's own word, in the panel
+    panel.word.fill("store")
+    panel.press("rename", "db")
+    eventually(lambda: exists(engine, "store") and not exists(engine, "db"))
+    panel.shows("store")
+    watching = lab.find(".opskit-containers").nth(1)
+    assert watching.locator(".opskit-do-inspect").is_visible()
+    assert watching.locator("button[class*=opskit-do-]").count() == 2  # the other one is logs
     assert lab.failures() == []
 
 
@@ -171,6 +234,19 @@ def test_the_events_panel_outlives_its_engine(
     says(lab, ".opskit-feed", "exit code 3")
     lab.find(".opskit-image").wait_for()
     lab.shot("panel-events")
+    words = lab.find(".opskit-search input")
+    words.fill("nothing has this name")
+    lab.find(".opskit-feed").filter(has_text="exit code 3").wait_for(state="detached")
+    words.fill("")
+    says(lab, ".opskit-feed", "exit code 3")
+    lab.find(".opskit-pause").click()
+    says(lab, ".opskit-status", "held still")
+    fresh_engine.run(name="meanwhile")
+    eventually(lambda: "meanwhile" in lab.evaluate("list(panel.frame['name'])"))
+    lab.page.wait_for_timeout(500)  # two readings
+    assert "meanwhile" not in (lab.find(".opskit-feed").text_content() or "")
+    lab.find(".opskit-pause").click()
+    says(lab, ".opskit-feed", "meanwhile")
     fresh_engine.kill()
     says(lab, ".opskit-status", "does not answer")
     fresh_engine.start()
@@ -182,17 +258,37 @@ def test_the_events_panel_outlives_its_engine(
 
 
 @pytest.mark.live
-def test_the_explorer_sends_a_call_that_was_filled_in(
+def test_the_explorer_looks_at_once_and_asks_before_it_changes_something(
     lab: LabPage, show: Callable[..., None], emptied_engine: PrivateEngine
 ) -> None:
+    def volumes() -> list[str]:
+        return [one["Name"] for one in emptied_engine.api("GET", "/volumes")["Volumes"] or ()]
+
+    emptied_engine.run(name="web")
     show("explorer", emptied_engine)
-    lab.find(".opskit-body textarea").fill('{"Name": "explored"}')
+    body, send = lab.find(".opskit-body textarea"), lab.find(".opskit-submit")
+    body.fill('{"Name": "explored"')
+    says(lab, ".opskit-calls", "not JSON")
+    send.click()
+    says(lab, ".opskit-status [role=alert]", "not JSON")
+    body.fill('{"Name": "explored"}')
     says(lab, ".opskit-calls", "docker volume create")
-    lab.find(".opskit-submit").click()
+    send.click()
+    says(lab, ".opskit-confirm", "changes the engine. Send it?")
+    assert volumes() == []
     lab.find(".opskit-yes").click()
     says(lab, ".opskit-result", "201")
-    assert "explored" in str(emptied_engine.api("GET", "/volumes"))
+    assert volumes() == ["explored"]
     lab.shot("panel-explorer")
+    lab.find(".opskit-search input").fill("/containers/{id}/top")
+    says(lab, ".opskit-calls", "id is required")
+    lab.find(".opskit-form input").first.fill("web")
+    says(lab, ".opskit-calls", "docker top web")
+    send.click()
+    says(lab, ".opskit-result", "200")
+    says(lab, ".opskit-result", "sleep")
+    lab.find(".opskit-result summary").filter(has_text="as a DataFrame").click()
+    lab.find(".opskit-result td").filter(has_text="sleep 100000").first.wait_for()
     assert lab.failures() == []
 
 
@@ -206,6 +302,9 @@ def test_the_log_panel_follows(
     lab.find(".opskit-live").click()
     says(lab, ".opskit-text", "line 8")
     lab.shot("panel-logs")
+    lab.find(".opskit-search input").fill("/line [02]$/")
+    lab.find(".opskit-text").filter(has_text="line 8").wait_for(state="detached")
+    assert lab.find(".opskit-text time").count() == 2
     assert lab.failures() == []
 
 

@@ -118,9 +118,10 @@ class Containers(Panel):
         options = list(zip(lines, self._view["id"], strict=True))
         if list(self._rows.options) != options:  # setting them moves the list under the reader
             kept = set(self._rows.value)
-            self._rows.description, self._rows.rows = head, min(max(len(options), 3), 15)
-            self._rows.options = options
-            self._rows.value = [identity for _, identity in options if identity in kept]
+            with self._rows.hold_sync():  # the page may not hear of a shorter list alone
+                self._rows.description, self._rows.rows = head, min(max(len(options), 3), 15)
+                self._rows.options = options
+                self._rows.value = [identity for _, identity in options if identity in kept]
         self._table.value = self._as_table(DETAILED) if self._details.value else ""
 
     def table(self) -> str:

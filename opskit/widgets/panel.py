@@ -296,7 +296,9 @@ class Panel(W.VBox):  # type: ignore[misc]
     def ask(self, question: str, yes: str, then: Callable[[], Any]) -> None:
         """Ask before something that cannot be undone; ``then`` runs when the user says yes."""
         sure = W.Button(description=yes, button_style="danger")
-        no = W.Button(description="Cancel")
+        # the page counts its views when the count is a number; before the first none takes focus
+        no = W.Button(description="Cancel", _view_count=0)
+        no.observe(lambda change: change["new"] and no.focus(), "_view_count")
         sure.add_class("opskit-yes")
         no.add_class("opskit-no")
 
@@ -310,7 +312,6 @@ class Panel(W.VBox):  # type: ignore[misc]
         sure.on_click(answer)
         no.on_click(answer)
         self._confirm.children = (W.HTML(html.escape(question)), no, sure)
-        no.focus()
 
     def tell(self, what: str | Exception) -> None:
         """Show a word on the state of things, or an error with what to do."""
