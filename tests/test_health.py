@@ -207,14 +207,65 @@ def test_an_event_during_the_question_makes_the_answer_count_once() -> None:
 
     def ask(ids: Any) -> Any:
         asked.append(list(ids))
-        known.forget("b")
+        known.hear({"Action": "rename", "Actor": {"ID": "b"}})
         return [{**inspect(check=id_ == "c"), "Id": id_} for id_ in ids]
 
     assert [each["Id"] for each in known.of(states, ask)] == ["a", "b", "c"]
     assert [each["Id"] for each in known.of(states, ask)] == ["a", "b", "c"]
-    assert asked == [["a", "b", "c"], ["b", "c"]], "b changed meanwhile, c has a healthcheck"
+    assert asked == [["a", "b", "c"], ["b", "c"]], "b changed meanwhile, c may be probed now"
     known.of({**states, "a": "paused"}, ask)
     assert asked[-1] == ["a", "b", "c"]
     known.clear()
     known.of({"a": "running"}, ask)
     assert asked[-1] == ["a"]
+
+
+def test_between_two_probes_an_inspection_holds() -> None:
+    known, asked = Inspected(), []
+    ended = "2026-11-23T20:00:10.5+00:00"
+
+    def ask(ids: Any) -> Any:
+        asked.append(list(ids))
+        log = [{"ExitCode": 0, "Output": "", "End": ended}]
+        return [{**inspect(check=True, Health={"Log": log}), "Id": id_} for id_ in ids]
+
+    def probe(clock: str) -> None:
+        ns = pd.Timestamp(f"2026-11-23T20:00:{clock}Z").value
+        known.hear({"Action": "exec_create: true", "Actor": {"ID": "a"}, "timeNano": ns})
+
+    def asks() -> bool:
+        asked.clear()
+        known.of({"a": "running"}, ask)
+        return bool(asked[0])
+
+    assert [asks(), asks()] == [True, True], "one may be under way"
+    probe("10.1")
+    assert [asks(), asks()] == [True, False]
+    probe("20.1")
+    assert [asks(), asks()] == [True, True], "its result is not there yet"
+    ended = "2026-11-23T20:00:21+00:00"
+    assert [asks(), asks()] == [True, False]
+    known.hear({"Action": "pause", "Actor": {"ID": "a"}})
+    assert [asks(), asks()] == [True, False]
+    known.hear({"Action": "destroy", "Actor": {"ID": "a"}})
+    assert [asks(), asks()] == [True, True]
+
+
+@pytest.mark.live
+def test_the_warm_report_shows_each_probe_as_soon_as_it_ended(
+    emptied_engine: PrivateEngine, live_engine: Engine
+) -> None:
+    if emptied_engine.kind == "podman":
+        pytest.skip("Podman leaves health probes to systemd")
+    counts = "echo x >> /n; wc -l < /n"
+    check = {"Test": ["CMD-SHELL", counts], "Interval": 400_000_000, "Timeout": 5_000_000_000}
+    emptied_engine.run("sleep 1000", "probed", config={"Healthcheck": check})
+    with live_engine.sampler() as sampler:
+        assert sampler.wait()
+        for _ in range(60):
+            told = live_engine.health().health_output[0]
+            log = live_engine.get("/containers/probed/json")["State"]["Health"]["Log"] or [{}]
+            newest = int(log[-1].get("Output") or 0)
+            assert newest - int(told if not pd.isna(told) else 0) <= 1, "one may end in between"
+            time.sleep(0.03)
+        assert newest >= 2

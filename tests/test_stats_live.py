@@ -43,9 +43,12 @@ def test_a_container_at_its_quota_and_one_that_holds_memory(
     run(HOLD, "holder", Memory=96 * MIB, ShmSize=64 * MIB)
     run("sleep 1000", "idle", NetworkMode="host")
     time.sleep(1)
-    stats = engine.stats(interval="1s").set_index("name")
-    assert list(stats.index) == ["burner", "holder", "idle"]
-    burner, holder, idle = (stats.loc[name] for name in stats.index)
+    for _ in range(5):  # an engine that was held up reads the host's counter late
+        stats = engine.stats(interval="1s").set_index("name")
+        assert list(stats.index) == ["burner", "holder", "idle"]
+        burner, holder, idle = (stats.loc[name] for name in stats.index)
+        if abs(burner.cpu_percent - burner.cpu_percent_wall) < 3 and idle.cpu_percent < 1:
+            break
     assert 1 < burner.cpu_percent_wall < 33  # a busy machine may give it less than its quota
     assert burner.cpu_percent_quota == pytest.approx(burner.cpu_percent_wall * 4)
     assert burner.cpu_limit == 0.25

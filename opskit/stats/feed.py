@@ -20,7 +20,7 @@ from opskit.errors import APIError, EngineError, EngineLost
 from opskit.frames.details import cpu_limit
 from opskit.stats.hub import Heard, Hub
 from opskit.stats.inspected import Inspected
-from opskit.stats.roster import EVENTS, Roster, id_of
+from opskit.stats.roster import EVENTS, Roster
 from opskit.stats.selection import Listed, listed, meant
 from opskit.stats.snapshot import ONE_SHOT
 from opskit.stats.window import Window
@@ -201,7 +201,7 @@ class Feed:
         events = [orjson.loads(line) for line in heard.lines]
         replayed = self._engine.cassette is not None
         for event in events:
-            self.inspected.forget(id_of(event))
+            self.inspected.hear(event)
             (self._roster.take_recorded if replayed else self._roster.take_event)(event)
         self._connect(hub)
 

@@ -17,10 +17,13 @@ from opskit.stats.hub import Channel, Heard
 from opskit.stats.selection import RUNS, Listed
 from opskit.stats.window import NOT_ASKED, Said, Track, Window
 
-__all__ = ["EVENTS", "Member", "Roster", "id_of"]
+__all__ = ["EVENTS", "Member", "Roster", "id_of", "moment_of"]
 
-EVENTS = ("start", "die", "died", "destroy", "remove", "pause", "unpause", "update", "rename")
-"""The container events that matter, in Docker's words and in Podman's."""
+EVENTS = (
+    "start", "die", "died", "destroy", "remove", "pause", "unpause", "update", "rename",
+    "exec_create", "health_status",
+)  # fmt: skip
+"""The container events that matter, in Docker's words and in Podman's; the last two of probes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -117,7 +120,7 @@ class Roster:
         """Note what happened."""
         id_ = id_of(event)
         action = str(event.get("Action") or event.get("status") or "")
-        when = _moment(event)
+        when = moment_of(event)
         member = self.members.get(id_)
         if member is None:
             if action == "start":
@@ -154,7 +157,7 @@ class Roster:
 
     def _catch_up(self, id_: str, now: float) -> None:
         coming = self._coming.get(id_, ())
-        while coming and (_moment(coming[0]) <= now or now == NO_TIME):
+        while coming and (moment_of(coming[0]) <= now or now == NO_TIME):
             self.take_event(coming.popleft())
             if now == NO_TIME and id_ in self.members and not self.members[id_].running:
                 break
@@ -195,10 +198,11 @@ class Roster:
             self.window.fill_limit(member.track, member.limit)
 
 
+def moment_of(event: Mapping[str, Any]) -> int:
+    """When it happened, in nanoseconds by the engine's clock."""
+    return int(event.get("timeNano") or time.time_ns())
+
+
 def id_of(event: Mapping[str, Any]) -> str:
     """The id of the container that an event is about."""
     return str((event.get("Actor") or {}).get("ID") or event.get("id") or "")
-
-
-def _moment(event: Mapping[str, Any]) -> int:
-    return int(event.get("timeNano") or time.time_ns())
