@@ -20,6 +20,7 @@ from opskit import tls
 from opskit.address import TLS, Address
 from opskit.api import render
 from opskit.errors import AddressError, TLSError
+from opskit.tls import signing
 from opskit.tls.commands import tls as command
 from opskit.tls.folder import _load_authority
 from opskit.tls.keys import KEY_TYPES, key_file
@@ -169,7 +170,9 @@ def test_a_renewed_authority_is_still_the_one_that_others_trust(tmp_path):
     [
         ({"hosts": ["tcp://engine:2376"]}, "neither a host name nor an IP"),
         ({"hosts": ["two words"]}, "neither a host name nor an IP"),
-        ({"ips": ["300.1.1.1:1"]}, "neither a host name nor an IP"),
+        ({"hosts": ["192.168.1.300"]}, "neither a host name nor an IP"),
+        ({"ips": ["300.1.1.1:1"]}, "no IP address"),
+        ({"ips": ["docker-host"]}, "no IP address"),
         ({"clients": ["../etc"]}, "no name for a client"),
         ({"days": 0}, "no time for a certificate"),
         ({"key": "dsa"}, "no kind of key"),
@@ -191,6 +194,50 @@ def test_without_the_authoritys_key_nothing_is_signed(tmp_path):
     key_file(tmp_path / "ca-key.pem", "ec")
     with pytest.raises(AddressError, match="is not the key of"):
         tls.renew(tmp_path, all=False, hosts=["b"])
+
+
+def test_an_authority_of_others_is_told_and_never_replaced(tmp_path):
+    tls.init(tmp_path / "ours", hosts=["a"])
+    tls.init(tmp_path / "others", hosts=["a"])
+    foreign = (tmp_path / "others/ca.pem").read_bytes()
+    (tmp_path / "ours/ca.pem").unlink()
+    (tmp_path / "ours/ca.pem").write_bytes(foreign)
+    shown = tls.show(tmp_path / "ours")
+    assert list(shown.status) == ["ok", "not signed by ca.pem", "not signed by ca.pem"]
+    assert run("show", str(tmp_path / "ours")).exit_code == 1
+    for options in ({}, {"all": True}):
+        with pytest.raises(AddressError, match="is not the key of"):
+            tls.renew(tmp_path / "ours", **options)
+    assert (tmp_path / "ours/ca.pem").read_bytes() == foreign
+    # Where several authorities are trusted, each may have signed
+    own = (tmp_path / "others/ca.pem").read_bytes()
+    (tmp_path / "others/ca.pem").unlink()
+    (tmp_path / "others/ca.pem").write_bytes((tmp_path / "ours/server-cert.pem").read_bytes() + own)
+    assert "not signed by ca.pem" not in list(tls.show(tmp_path / "others").status)[1:]
+
+
+def test_an_expired_authority_signs_nothing_until_it_is_renewed(tmp_path, monkeypatch):
+    tls.init(tmp_path, hosts=["a"])
+    key = key_file(tmp_path / "ca-key.pem", "ec")
+    real = signing._begin
+
+    def long_ago(subject, issuer, key, until):
+        begun = real(subject, issuer, key, until)
+        begun._not_valid_before, begun._not_valid_after = datetime(2020, 1, 1), datetime(2021, 1, 1)
+        return begun
+
+    with monkeypatch.context() as past:
+        past.setattr(signing, "_begin", long_ago)
+        old = signing.sign_authority(key, "opskit CA a", 1).public_bytes(Encoding.PEM)
+    (tmp_path / "ca.pem").unlink()
+    (tmp_path / "ca.pem").write_bytes(old)
+    done = run("init", "-o", str(tmp_path), "--client", "bob")
+    assert isinstance(done.exception, AddressError)
+    assert "has expired on 2021-01-01" in str(done.exception)
+    assert "opskit tls renew" in str(done.exception)
+    assert {m.file.name: m.what for m in tls.renew(tmp_path)}["ca.pem"] == "renewed"
+    tls.init(tmp_path, clients=["bob"])
+    assert set(tls.show(tmp_path).status) == {"ok"}
 
 
 def test_nothing_to_show(tmp_path):

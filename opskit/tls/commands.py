@@ -32,7 +32,8 @@ def tls() -> None:
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder for the files.")
 @click.option("--client", "clients", multiple=True, metavar="NAME", help="One more client.")
 @click.option("--days", type=float, default=365, show_default=True, help="How long they are valid.")
-@click.option("--key", type=click.Choice(KEY_TYPES), default="ec", show_default=True)
+@click.option("--key", "--key-type", type=click.Choice(KEY_TYPES), default="ec", show_default=True,
+              help="Kind of the private keys.")  # fmt: skip
 @click.option("--listen", default="tcp://0.0.0.0:2376", show_default=True, metavar="URL",
               help="Where the engine is to listen, for daemon.json.")  # fmt: skip
 def init(
@@ -87,22 +88,23 @@ def show(folder: str | None) -> None:
     """Whose certificates these are, for what, and until when.
 
     FOLDER is DOCKER_CERT_PATH, else the current folder, if not given. Ends with status 1 if one
-    has expired, or expires within 30 days.
+    has expired, expires within 30 days, or is not signed by ca.pem.
     """
     place = _folder(folder)
-    soon = False
+    bad = False
     for one in listing.certificates(place):
         left = one.days_left()
-        soon |= left < SOON
         said = listing.status(one)
-        colour = "green" if said == "ok" else "red" if left < 0 else "yellow"
+        bad |= left < SOON or said == listing.FOREIGN
+        severe = left < 0 or said == listing.FOREIGN
+        colour = "green" if said == "ok" else "red" if severe else "yellow"
         names = f", for {' '.join(one.names)}" if one.names else ""
         file = Path(one.file).relative_to(place)
         click.echo(f"{file}: {one.role} {one.subject}, by {one.issuer}, {one.key}{names}")
         days = f"{abs(left):.0f} days {'left' if left >= 0 else 'ago'}"
         when = f"until {one.not_after:%Y-%m-%d %H:%M} UTC, {days}"
         click.echo(f"  {click.style(said, fg=colour)}: {when}")
-    if soon:
+    if bad:
         raise SystemExit(1)
 
 

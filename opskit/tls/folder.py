@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -133,6 +134,8 @@ def renew(
         )
     made = []
     ca = place / "ca.pem"
+    if ca.exists():
+        _authority_pair(place)
     if _due(ca, all):
         authority_key = key_file(place / "ca-key.pem", "ec")
         name = read(ca).subject if ca.exists() else "opskit CA"
@@ -199,6 +202,17 @@ def _authority(place: Path, name: str, days: float, kind: KeyType) -> Made:
 
 
 def _load_authority(place: Path) -> tuple[x509.Certificate, PrivateKey]:
+    authority, key = _authority_pair(place)
+    until = authority.not_valid_after_utc
+    if until <= datetime.now(UTC):
+        raise AddressError(
+            f"{place}/ca.pem has expired on {until:%Y-%m-%d}: what it signs is not valid either",
+            f"opskit tls renew {place} renews it, with the same key",
+        )
+    return authority, key
+
+
+def _authority_pair(place: Path) -> tuple[x509.Certificate, PrivateKey]:
     path = place / "ca-key.pem"
     if not path.exists():
         raise AddressError(

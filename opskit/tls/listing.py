@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from opskit.errors import AddressError
 from opskit.tls.reading import SOON, Certificate, read
@@ -12,7 +16,10 @@ from opskit.tls.reading import SOON, Certificate, read
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["certificates", "client_files", "show", "status"]
+__all__ = ["FOREIGN", "certificates", "client_files", "show", "status"]
+
+FOREIGN = "not signed by ca.pem"
+"""The status of a certificate that clients of this authority will refuse."""
 
 
 def show(folder: str | Path) -> pd.DataFrame:
@@ -25,8 +32,8 @@ def show(folder: str | Path) -> pd.DataFrame:
         ``ca``, ``server``, ``client``. ``subject``, ``issuer``, ``names`` (str): who it is, who
         signed it, and the names and addresses it is valid for. ``key`` (str). ``not_before``,
         ``not_after`` (datetime64[ns, UTC]). ``days_left`` (float64, days): negative once expired.
-        ``status`` (str): ``ok``, ``expires soon`` (within 30 days), ``expired``, ``not yet valid``
-        or what is weak about it. ``fingerprint`` (str): SHA-256 in hex.
+        ``status`` (str): ``ok``, ``expires soon`` (within 30 days), ``expired``, ``not yet valid``,
+        ``not signed by ca.pem``, or what is weak about it. ``fingerprint`` (str): SHA-256 in hex.
     """
     import pandas as pd
 
@@ -59,12 +66,31 @@ def certificates(folder: str | Path) -> list[Certificate]:
     """
     place = Path(folder)
     known = [place / "ca.pem", place / "server-cert.pem", *client_files(place)]
-    found = [read(path) for path in known if path.exists()]
+    found = [_told(path, place / "ca.pem") for path in known if path.exists()]
     if not found:
         raise AddressError(
             f"{place} holds no certificates", "name the folder; 'opskit tls init' makes one"
         )
     return found
+
+
+def _told(path: Path, ca: Path) -> Certificate:
+    certificate = read(path)
+    if not ca.exists():
+        return certificate
+    authorities = x509.load_pem_x509_certificates(ca.read_bytes())
+    own, *chain = x509.load_pem_x509_certificates(path.read_bytes())
+    if chain or any(_signed(own, authority) for authority in authorities):
+        return certificate
+    return replace(certificate, weakness=FOREIGN)
+
+
+def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def client_files(place: Path) -> Iterator[Path]:
@@ -84,4 +110,6 @@ def status(certificate: Certificate) -> str:
         return "expired"
     if certificate.days_left(certificate.not_before) < left:
         return "not yet valid"
+    if certificate.weakness == FOREIGN:
+        return FOREIGN
     return "expires soon" if left < SOON else certificate.weakness or "ok"

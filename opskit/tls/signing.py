@@ -31,6 +31,8 @@ _USAGES = (
 )
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")
 
+_NUMBERS = re.compile(r"[0-9.]+")  # an address with a slip in it
+
 
 def alternative_names(hosts: Iterable[str], ips: Iterable[str]) -> list[x509.GeneralName]:
     """Names and addresses for a server's certificate; this host's own come with them.
@@ -42,13 +44,18 @@ def alternative_names(hosts: Iterable[str], ips: Iterable[str]) -> list[x509.Gen
     """
     names: list[str] = []
     addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = []
-    for text in [*ips, *hosts]:
+    given = [(text, True) for text in ips] + [(text, False) for text in hosts]
+    for text, is_address in given:
         try:
             addresses.append(ipaddress.ip_address(text))
         except ValueError:
+            if is_address:
+                raise AddressError(
+                    f"{text!r} is no IP address", "give names of hosts with --host (hosts=)"
+                ) from None
             names.append(text)
     for name in names:
-        if not _HOST.fullmatch(name) or len(name) > 253:
+        if not _HOST.fullmatch(name) or len(name) > 253 or _NUMBERS.fullmatch(name):
             raise AddressError(
                 f"{name!r} is neither a host name nor an IP address",
                 "give names as DNS has them (docker-host.example.com), without scheme or port",
