@@ -8,6 +8,7 @@ import re
 import pandas as pd
 import pytest
 
+from opskit.engine.objects import _without_secrets
 from opskit.frames import Record, flatten
 
 from .replies import reply
@@ -64,6 +65,18 @@ def test_the_text_is_a_tree(record):
     assert text.startswith("container capweb\n  Id: 235f5522")
     assert "\n    Health:\n      Status: healthy\n" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_what_is_called_like_a_secret_is_not_shown_unless_asked_for():
+    record = Record(reply("docker-28.5.2-cgroup1", "inspect"), "container capweb", _without_secrets)
+    record = pickle.loads(pickle.dumps(record))
+    for shown in (record, record.Config):
+        for text in (repr(shown), shown._repr_html_()):
+            assert "hunter2" not in text
+            assert "SECRET=*******" in text
+            assert "/bin:/sbin" in text
+    assert record.Config.Env == ["PATH=/bin:/sbin", "SECRET=hunter2"]
+    assert record.flat()["Config.Env"] == record.raw["Config"]["Env"] == record.Config.Env
 
 
 def test_the_html_is_a_tree_of_details_and_escapes_what_the_engine_said():

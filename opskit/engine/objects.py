@@ -55,7 +55,8 @@ class ObjectCalls(LogCalls):
         Returns
         -------
         Record
-            ``.State.Health.Status`` and ``["State"]``, ``.flat()``, a tree in a notebook.
+            ``.State.Health.Status`` and ``["State"]``, ``.flat()``, a tree in a notebook, where
+            values of telling names (passwords, tokens) are stars.
 
         Raises
         ------
@@ -72,7 +73,7 @@ class ObjectCalls(LogCalls):
         for each in (kind,) if kind else _GUESSED:
             try:
                 answer = self.get(_PATHS[each].format(name_part(name, each)), timeout=timeout)
-                return Record(answer, f"{each} {name}")
+                return Record(answer, f"{each} {name}", _without_secrets)
             except NotFound as error:
                 missing = error
         if kind and missing:
@@ -182,3 +183,11 @@ class ObjectCalls(LogCalls):
         target = self.target(f"/images/{name_part(image, 'image')}/history", {})
         answer = self._call("GET", target, timeout=timeout)
         return self.stamp(frames.history(answer), f"GET {target}")
+
+
+def _without_secrets(data: Any) -> Any:
+    import orjson
+
+    from opskit.cassette.secrets import mask_json
+
+    return orjson.loads(mask_json(orjson.dumps(data)))

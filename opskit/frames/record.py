@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -21,19 +21,31 @@ class Record(Mapping[str, Any]):
     ``record["State"]["Health"]["Status"]`` are the same, and completion knows the names. In a
     notebook it shows as a tree to open and close; printed, as indented text.
 
+    What is called like a secret (a password in ``Config.Env``, say) shows as stars, so that it is
+    neither on the screen nor in a saved notebook. To see it, ask for it: ``record.Config.Env``,
+    ``record.flat()`` and ``record.raw`` have the values.
+
     Parameters
     ----------
     data : mapping
         Decoded JSON. It is shown, not copied.
     title : str
         What the tree is headed with.
+    mask : callable, optional
+        Gives the data as it may be shown.
     """
 
-    __slots__ = ("_data", "_title")
+    __slots__ = ("_data", "_mask", "_title")
 
-    def __init__(self, data: Mapping[str, Any], title: str = "") -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        title: str = "",
+        mask: Callable[[Any], Any] | None = None,
+    ) -> None:
         object.__setattr__(self, "_data", data)
         object.__setattr__(self, "_title", title)
+        object.__setattr__(self, "_mask", mask)
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -49,11 +61,11 @@ class Record(Mapping[str, Any]):
         return pd.Series(paths, name=self._title or None, dtype=object)
 
     def __getitem__(self, key: str) -> Any:
-        return _wrap(self._data[key], key)
+        return _wrap(self._data[key], key, self._mask)
 
     def __getattr__(self, name: str) -> Any:
         if name in self._data:
-            return _wrap(self._data[name], name)
+            return _wrap(self._data[name], name, self._mask)
         lower = {str(key).lower(): str(key) for key in self._data}
         near = difflib.get_close_matches(name.replace("_", "").lower(), lower, n=3)
         hint = f"; do you mean {', '.join(lower[key] for key in near)}?" if near else ""
@@ -72,18 +84,22 @@ class Record(Mapping[str, Any]):
         return [*super().__dir__(), *(key for key in self._data if str(key).isidentifier())]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Record, (self._data, self._title)
+        return Record, (self._data, self._title, self._mask)
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._data)
 
+    def _shown(self) -> Mapping[str, Any]:
+        shown: Mapping[str, Any] = self._mask(self._data) if self._mask else self._data
+        return shown
+
     def __repr__(self) -> str:
         lines = [self._title] if self._title else []
-        lines += _text_lines(self._data, "  " if self._title else "")
+        lines += _text_lines(self._shown(), "  " if self._title else "")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        inside = "".join(_html(key, value) for key, value in self._data.items())
+        inside = "".join(_html(key, value) for key, value in self._shown().items())
         head = f"<div class='opskit-title'>{escape(self._title)}</div>" if self._title else ""
         return f"<div class='opskit-record'><style>{_STYLE}</style>{head}{inside}</div>"
 
@@ -93,11 +109,11 @@ def flatten(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([dict(_leaves(record, "")) for record in records], dtype=object)
 
 
-def _wrap(value: Any, title: str) -> Any:
+def _wrap(value: Any, title: str, mask: Callable[[Any], Any] | None) -> Any:
     if isinstance(value, dict):
-        return Record(value, title)
+        return Record(value, title, mask)
     if isinstance(value, list):
-        return [_wrap(item, f"{title}[{i}]") for i, item in enumerate(value)]
+        return [_wrap(item, f"{title}[{i}]", mask) for i, item in enumerate(value)]
     return value
 
 
