@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.harness import Bench
 from tests.engines import EngineMissing
+from tests.releases import RELEASES, unpack
 
 
 def names() -> list[str]:
@@ -26,6 +27,9 @@ def main() -> int:
         "--rounds", type=int, default=40, help="turns of a table that says none itself (40)"
     )
     parser.add_argument("--containers", type=int, default=100, help="running containers (100)")
+    parser.add_argument(
+        "--docker", choices=sorted(RELEASES.keys() - {"podman"}), help="default: the installed one"
+    )
     parser.add_argument("--long", action="store_true", help="also what takes the peer many minutes")
     options = parser.parse_args()
     unknown = set(options.names) - set(names())
@@ -34,6 +38,8 @@ def main() -> int:
     # An engine that was here before is none of a measurement's business
     for name in [name for name in os.environ if name.startswith("DOCKER_")]:
         del os.environ[name]
+    if options.docker:
+        os.environ["OPSKIT_DOCKER_ROOT"] = str(unpack(options.docker))
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}\n")
     bench = Bench(options.rounds, options.containers, long=options.long)
     try:

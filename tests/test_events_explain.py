@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from opskit.frames.stats import COLUMNS as STATS
 
 from .engines import PrivateEngine
 from .test_events_timeline import S, T, at
+from .waiting import eventually
 
 OTHER = {"name": "db", "com.docker.compose.project": "shop"}
 WEB = {"com.docker.compose.project": "shop"}
@@ -112,8 +112,7 @@ def test_a_real_container_is_explained_with_its_log(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
     ident = private_engine.run("sh -c 'echo going down >&2; exit 5'", "explained")
-    private_engine.api("POST", f"/containers/{ident}/wait")
-    time.sleep(0.2)
+    eventually(lambda: len(live_engine.events(container=ident, event="die", check=False)) > 0)
     samples: Any = live_engine.stats("explained")
     found = opskit.explain(live_engine, "explained", window="2m", stats=samples)
     assert found.logs["line"].tolist() == ["going down"]
@@ -123,3 +122,19 @@ def test_a_real_container_is_explained_with_its_log(
     gone = opskit.explain(live_engine, ident[:12], window="2m")
     assert any("gone" in note for note in gone.notes)
     assert "no history of stats" in repr(gone)
+
+
+@pytest.mark.live
+def test_a_running_sampler_gives_the_stats(
+    live_engine: Engine, private_engine: PrivateEngine
+) -> None:
+    private_engine.run("sleep 1000", "sampled")
+    try:
+        with live_engine.sampler() as sampler:
+            assert sampler.wait()
+            found = opskit.explain(live_engine, "sampled", window="1m")
+        assert len(found.stats) >= 2
+        assert set(found.stats["name"]) == {"sampled"}
+        assert found.notes == []
+    finally:
+        private_engine.api("DELETE", "/containers/sampled", force="1")

@@ -237,6 +237,8 @@ def test_an_interval_that_the_engine_cannot_keep_is_said(
 def test_a_length_of_time_that_is_none_is_an_error(engine: Engine) -> None:
     for wrong in ("soon", "-1s", 0, float("nan")):
         with pytest.raises(ValueError, match="is no length of time"):
+            engine.stats(interval=wrong)
+        with pytest.raises(ValueError, match="is no length of time"):
             engine.stats(duration=wrong)
 
 

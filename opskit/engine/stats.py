@@ -78,12 +78,14 @@ class StatsCalls(RawEngine):
         from opskit.stats import now, series
 
         if duration is not None:
-            return series.stats_for(self, containers, filters, duration, interval or 1.0, progress)
+            pace = 1.0 if interval is None else interval
+            return series.stats_for(self, containers, filters, duration, pace, progress)
         if interval is None and not filters:
             latest = now.from_sampler(self, containers)
             if latest is not None:
                 return latest
-        return now.stats_now(self, containers, filters, interval or 0.25, timeout)
+        gap = 0.25 if interval is None else interval
+        return now.stats_now(self, containers, filters, gap, timeout)
 
     def sample(
         self,

@@ -123,8 +123,8 @@ def explain(
     window : str or float
         The window's length.
     stats : pandas.DataFrame, optional
-        Stats to go with an engine's events: an engine keeps no history of them, a sampler or
-        ``opskit collect`` does.
+        Stats to go with an engine's events: an engine keeps no history of them, ``opskit collect``
+        does. Without, what a running sampler of this engine has.
 
     Returns
     -------
@@ -188,7 +188,10 @@ def _asked(
         notes.append("the container is gone, and its log with it")
     except OpskitError as error:
         notes.append(f"its log cannot be read: {error.what}")
-    notes.append("an engine keeps no history of stats: pass stats=, or use opskit collect")
+    if sampler := next((each for each in engine._samplers if each.running), None):
+        frames["stats"] = sampler.frame()
+    else:
+        notes.append("an engine keeps no history of stats: pass stats=, or use opskit collect")
     return frames, engine._inspected(events, {})
 
 
