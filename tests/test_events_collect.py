@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import opskit
 from opskit import Engine, read_collected
@@ -20,6 +21,7 @@ from opskit.collect import parquet
 from opskit.collect.layout import open_folder, segments
 from opskit.collect.writer import Writer, journal_rows
 from opskit.errors import OpskitError
+from opskit.events.commands import collect
 from opskit.frames.events import COLUMNS, event_row, events_frame
 from opskit.frames.stats import COLUMNS as STATS
 
@@ -171,6 +173,23 @@ def test_questions_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     empty = read_collected(root, "events")
     assert list(empty.columns) == [*(c.name for c in COLUMNS), "engine"]
     assert read_collected(root, engine="other")["stats"].empty
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["events,nosuch"], "cannot collect nosuch; only events and stats"),
+        (["--interval", "soon"], "'soon' is no length of time"),
+        (["--timeout", "-1s"], "'-1s' is no length of time"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused_before_anything_is_made(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    result = CliRunner().invoke(collect, [*arguments, "-o", str(tmp_path / "kept")])
+    assert result.exit_code == 2
+    assert said in result.output
+    assert not (tmp_path / "kept").exists()
 
 
 @pytest.mark.live

@@ -142,6 +142,8 @@ def explain(
     notes: list[str] = []
     frames: dict[str, Any]
     inspect: list[Any] = []
+    if isinstance(source, Mapping) and (unknown := source.keys() - {"events", "logs", "stats"}):
+        raise ValueError(f"frames are called events, logs and stats, not {', '.join(unknown)}")
     if isinstance(source, str | os.PathLike):
         from opskit.collect.reader import read_collected
 
@@ -206,8 +208,6 @@ def _complete(frames: dict[str, Any], notes: list[str]) -> dict[str, Any]:
         "logs": log_frames.COLUMNS,
         "stats": stats_frames.COLUMNS,
     }
-    if unknown := frames.keys() - columns.keys():
-        raise ValueError(f"frames are called events, logs and stats, not {', '.join(unknown)}")
     if "stats" in frames:
         notes[:] = [note for note in notes if "history of stats" not in note]
     return {name: frames.get(name, build(cols, {})) for name, cols in columns.items()}
@@ -221,9 +221,9 @@ def _explained(
     ids = _ids(told, events, container)
     if not ids and container not in set(frames["stats"]["name"]):
         raise OpskitError(
-            f"no event between {instant(begin)} and {instant(end)} is about a container "
-            f"{container!r}, and the engine has none of that name now",
-            "widen window=, or check the name with engine.containers(all=True)",
+            f"nothing between {instant(begin)} and {instant(end)} is about a container "
+            f"{container!r}",
+            "widen window=, or check the name: engine.containers(all=True) lists those that exist",
         )
     mine = told[told["id"].isin(ids)]
     name = mine["story"].iloc[0] if len(mine) else container
