@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,20 +131,22 @@ class Walk:
                 env=self.env,
                 cwd=self.folder,
             )
-            time.sleep(1)  # so that it listens
-            self._shell(meanwhile)
             try:
-                self._until(lambda: re.search(seen, path.read_text()))
+                time.sleep(1)  # so that it listens, as a rule
+                for _ in range(6):
+                    self._shell(meanwhile)
+                    if self._until(lambda: re.search(seen, path.read_text()), timeout=10):
+                        break
             finally:
                 process.send_signal(signal.SIGINT)
                 process.wait()
         return path.read_text()
 
-    def _until(self, condition: object, timeout: float = 30) -> None:
-        assert callable(condition)
+    def _until(self, condition: Callable[[], object], timeout: float = 30) -> bool:
         deadline = time.monotonic() + timeout
-        while not condition() and time.monotonic() < deadline:
+        while not (met := bool(condition())) and time.monotonic() < deadline:
             time.sleep(0.05)
+        return met
 
     def _say(self, name: str, text: str) -> None:
         self.said[name] = self.said.get(name, "") + text
