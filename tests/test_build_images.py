@@ -153,6 +153,21 @@ def test_a_file_that_shrinks_while_it_is_sent_is_told(engine, folder, monkeypatc
         engine.build(folder, tag="myapp:latest")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN --mount=type=cache,target=/cache true",
+        "COPY --chmod=755 hello.txt /",
+        "COPY --parents hello.txt /",
+        "FROM --platform=$BUILDPLATFORM busybox:local",
+    ],
+)
+def test_a_dockerfile_that_needs_buildkit_says_where_to_build_it(engine, folder, line):
+    (folder / "Dockerfile").write_text(f"FROM {IMAGE}\n{line}\n")
+    with pytest.raises(APIError, match="DOCKER_BUILDKIT=1 docker build"):
+        engine.build(folder)
+
+
 def test_an_interrupted_build_ends_on_the_engine_too(engine, private_engine):
     text = f"FROM {IMAGE}\nRUN sleep 1000\n"
     script = (

@@ -61,6 +61,17 @@ def test_save_and_load(engine, tmp_path):
     engine.remove_image(["kept:1", "kept:2"])
 
 
+def test_a_containers_files_become_an_image(engine, container, tmp_path):
+    engine.exec("web", "tee /greeting", stdin="hello\n")
+    path = engine.export(container, tmp_path / "web.tar")
+    assert os.listdir(tmp_path) == ["web.tar"]
+    made = engine.import_(path, "flat", "1", changes='CMD ["/bin/cat", "/greeting"]')
+    assert engine.run(made.image, remove=True).text == "hello\n"
+    with pytest.raises(NotFound):
+        engine.export("nobody", tmp_path / "nobody.tar")
+    assert os.listdir(tmp_path) == ["web.tar"]
+
+
 def test_a_save_that_fails_leaves_no_file(engine, tmp_path):
     goal = tmp_path / "kept.tar"
     goal.write_text("what was there before")

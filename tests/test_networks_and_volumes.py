@@ -30,7 +30,9 @@ def test_a_network_from_its_making_to_its_end(engine):
     assert list(results["done"]) == [True, True, False]
     assert results.loc[2, "error"] == "No such container: nobody"
     engine.disconnect_network("shop", "db")
-    engine.connect_network(network["id"], "db", ipv4_address="172.31.5.77")
+    mac = "02:42:ac:1f:05:4d"
+    engine.connect_network(network["id"], "db", ipv4_address="172.31.5.77", mac_address=mac)
+    assert engine.inspect("db")["NetworkSettings"]["Networks"]["shop"]["MacAddress"] == mac
     web = engine.exec("db", "nslookup web 127.0.0.11").text
     assert "172.31.5." in web
     assert engine.containers().set_index("name").at["db", "ips"]["shop"] == "172.31.5.77"

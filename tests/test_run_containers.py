@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import docker
@@ -85,6 +86,28 @@ def test_says_the_same_as_the_sdk(engine, emptied_engine):
     assert ours["Config"] == theirs["Config"]
 
 
+def test_the_proxies_of_dockers_config_are_set_as_the_sdk_sets_them(
+    emptied_engine, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    usual = {"default": {"httpProxy": "http://proxy:3128", "noProxy": "localhost"}}
+    own = {**usual, emptied_engine.url: {"httpsProxy": "http://other:3128"}}
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN echo via $https_proxy $http_proxy\n")
+    for proxies, built in ((usual, "via http://proxy:3128"), (own, "via http://other:3128")):
+        (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+        client = docker.DockerClient(emptied_engine.url, version="auto")
+        theirs = client.containers.create(IMAGE, environment={"http_proxy": "mine"})
+        client.close()
+        with opskit.connect(emptied_engine.url) as engine:
+            ours = engine.create(IMAGE, environment={"http_proxy": "mine"})
+            told = [engine.get(f"/containers/{made}/json") for made in (ours["id"], theirs.id)]
+            assert told[0]["Config"]["Env"] == told[1]["Config"]["Env"]
+            plain = engine.create(IMAGE, use_config_proxy=False)
+            assert "proxy" not in str(engine.inspect(plain["id"])["Config"]["Env"])
+            steps = engine.build(tmp_path, nocache=True).steps
+            assert built in steps["output"].iloc[-1]
+
+
 def test_run_to_the_end_gives_exit_code_and_both_outputs_apart(engine):
     done = engine.run(IMAGE, ["sh", "-c", "echo out; echo err >&2; exit 3"], remove=True)
     assert (done.exit_code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
@@ -119,6 +142,7 @@ def test_a_run_that_takes_too_long_is_killed(engine):
         ({"command": "/no/such/program"}, APIError, "no such file"),
         ({"network": "nowhere"}, APIError, "nowhere"),
         ({"port": 80}, TypeError, "no option 'port'; did you mean 'ports'"),
+        ({"stream": True}, TypeError, "engine.follow"),
         ({"pull": "sometimes"}, ValueError, "sometimes"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

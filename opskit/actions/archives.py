@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from opskit.actions.progress import failed, measured, post_following
 from opskit.actions.rows import image_rows
 from opskit.actions.tar import pieces_of
-from opskit.actions.targets import targets
+from opskit.actions.targets import one, path_of, targets
 from opskit.actions.transfer import Transfer, transfer
 from opskit.engine.base import RawEngine
 
@@ -96,16 +96,46 @@ class ArchiveCalls(RawEngine):
         names = [target.name or target.ref for target in found]
         if not names:
             raise ValueError("save() needs at least one image")
-        goal = Path(path)
+        return self._write(Path(path), "save", "/images/get", progress, names=names)
+
+    def export(
+        self,
+        container: Any,
+        path: str | os.PathLike[str],
+        *,
+        progress: bool = True,
+    ) -> Path:
+        """Save a container's file system as an archive (endpoint ``GET /containers/ID/export``).
+
+        `import_` makes an image of it; volumes are not part of it.
+
+        Parameters
+        ----------
+        container : str, row or SDK object
+            One container, running or not.
+        path : path
+            The file to write; it is there only once it is complete.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        NotFound
+            No such container.
+        """
+        source = f"/containers/{path_of(one(self, container))}/export"
+        return self._write(Path(path), "export", source, progress)
+
+    def _write(self, goal: Path, title: str, source: str, progress: bool, **query: Any) -> Path:
         temporary = tempfile.NamedTemporaryFile(  # noqa: SIM115  closed below, then renamed
             dir=goal.parent, prefix=f".{goal.name}.", delete=False
         )
         try:
-            with (
-                temporary,
-                self.open_stream("/images/get", names=names, head_timeout=inf) as stream,
-            ):
-                for piece in measured(stream, "save", show=progress):
+            with temporary, self.open_stream(source, head_timeout=inf, **query) as stream:
+                for piece in measured(stream, title, show=progress):
                     temporary.write(piece)
             os.chmod(temporary.name, 0o644)
             os.replace(temporary.name, goal)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from opskit.actions.context import context_entries
 from opskit.actions.credentials import registry_config_header
 from opskit.actions.progress import measured, post_following
+from opskit.actions.proxies import with_proxy_args
 from opskit.actions.rows import image_rows
 from opskit.actions.steps import Steps
 from opskit.actions.tar import pack, pieces_of
@@ -64,6 +65,8 @@ class BuildCalls(RawEngine):
         shmsize: int | None = None,
         squash: bool = False,
         container_limits: Mapping[str, Any] | None = None,
+        isolation: str | None = None,
+        use_config_proxy: bool = True,
         progress: bool = True,
         timeout: float | None = None,
     ) -> Build:
@@ -71,6 +74,11 @@ class BuildCalls(RawEngine):
 
         The context is sent as it is read; an interrupt ends the build on the engine too, and its
         container is removed.
+
+        BuildKit is no part of this: it speaks gRPC with a client of its own, ``docker build``. Of
+        a Dockerfile written for it, ``RUN --mount`` and ``COPY --chmod`` are refused, as are
+        flags that the engine does not know; here-documents and ``COPY --exclude`` are refused by
+        older engines and taken without effect by newer ones.
 
         Parameters
         ----------
@@ -86,6 +94,8 @@ class BuildCalls(RawEngine):
             archive of a context, compressed as ``encoding`` says.
         buildargs, labels, target, platform, nocache, pull, rm, forcerm, cache_from
             In the words of the Docker SDK, as the rest.
+        use_config_proxy : bool
+            Set the build arguments for proxies that docker's config file has.
         timeout : float, optional
             Seconds of silence to bear; without it, any.
 
@@ -102,10 +112,13 @@ class BuildCalls(RawEngine):
             There is no such folder, or no Dockerfile in it.
         """
         remote = isinstance(path, str) and path.startswith(_REMOTE)
+        arguments = dict(buildargs or {})
+        if use_config_proxy:
+            arguments = with_proxy_args(arguments, self.address)
         query = {
             "t": [tag] if isinstance(tag, str) else list(tag or ()),
             "remote": path if remote else None,
-            "buildargs": dict(buildargs) if buildargs else None,
+            "buildargs": arguments or None,
             "labels": dict(labels) if labels else None,
             "target": target,
             "platform": platform,
@@ -118,6 +131,7 @@ class BuildCalls(RawEngine):
             "extrahosts": [f"{name}:{ip}" for name, ip in (extra_hosts or {}).items()],
             "shmsize": shmsize,
             "squash": squash or None,
+            "isolation": isolation,
             **(container_limits or {}),
         }
         if remote:

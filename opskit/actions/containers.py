@@ -65,7 +65,8 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
             What the Docker SDK's ``containers.run`` takes: ``name``, ``ports={"80/tcp": 8080}``,
             ``mem_limit="256m"``, ``cpu_quota=50000``, ``restart_policy={"Name": "always"}``,
             ``labels``, ``environment``, ``volumes``, ``mounts``, ``healthcheck``, ``network``…;
-            and ``stop_timeout``.
+            and ``stop_timeout``. The proxies of docker's config file are set in the container
+            unless ``use_config_proxy=False``.
 
         Returns
         -------
@@ -117,6 +118,7 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
         author: str | None = None,
         pause: bool = True,
         changes: str | list[str] | None = None,
+        conf: Mapping[str, Any] | None = None,
     ) -> pd.Series[Any]:
         """Make an image of a container's present state (endpoint ``POST /commit``).
 
@@ -130,6 +132,8 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
             Freeze the container meanwhile.
         changes : str or list of str, optional
             Dockerfile instructions to apply, such as ``'CMD ["serve"]'``.
+        conf : mapping, optional
+            The image's configuration in the Engine API's words, instead of the container's.
 
         Returns
         -------
@@ -138,7 +142,7 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
         """
         answer = self.post(
             "/commit",
-            {},
+            dict(conf or {}),
             container=one(self, container).ref,
             repo=repository,
             tag=tag,
@@ -154,7 +158,7 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
             raise ValueError(f"pull={pull!r}: it is 'missing', 'always' or 'never'")
         wanted = one(self, image)
         ref = wanted.name or wanted.ref
-        body, query = container_spec(self.api_version, ref, command, options)
+        body, query = container_spec(self.api_version, self.address, ref, command, options)
         if pull == "always":
             self.pull(ref, platform=query["platform"])
         try:

@@ -35,6 +35,8 @@ class NetworkCalls(RawEngine):
         attachable: bool = False,
         enable_ipv6: bool = False,
         ipam: Mapping[str, Any] | None = None,
+        scope: str | None = None,
+        ingress: bool = False,
     ) -> pd.Series[Any]:
         """Create a network (endpoint ``POST /networks/create``).
 
@@ -42,7 +44,7 @@ class NetworkCalls(RawEngine):
         ----------
         subnet, gateway : str, optional
             Address range and gateway; ``ipam`` takes docker-py's ``IPAMConfig`` for more.
-        driver, options, labels, internal, attachable, enable_ipv6
+        driver, options, labels, internal, attachable, enable_ipv6, scope, ingress
             In the words of the Docker SDK.
 
         Returns
@@ -70,6 +72,8 @@ class NetworkCalls(RawEngine):
             "Attachable": attachable,
             "EnableIPv6": enable_ipv6,
             **({"IPAM": dict(ipam)} if ipam else {}),
+            **({"Scope": scope} if scope else {}),
+            **({"Ingress": True} if ingress else {}),
         }
         answer = self.post("/networks/create", body)
         if warning := answer.get("Warning"):
@@ -86,6 +90,8 @@ class NetworkCalls(RawEngine):
         ipv6_address: str | None = None,
         links: Sequence[str] | None = None,
         driver_opt: Mapping[str, str] | None = None,
+        link_local_ips: Sequence[str] | None = None,
+        mac_address: str | None = None,
     ) -> pd.Series[Any] | pd.DataFrame:
         """Connect containers to a network (endpoint ``POST /networks/ID/connect``).
 
@@ -95,7 +101,7 @@ class NetworkCalls(RawEngine):
             One network.
         what : str, row, frame, SDK object, or many of them
             Containers.
-        aliases, ipv4_address, ipv6_address, links, driver_opt
+        aliases, ipv4_address, ipv6_address, links, driver_opt, link_local_ips, mac_address
             In the words of the Docker SDK.
 
         Returns
@@ -108,11 +114,13 @@ class NetworkCalls(RawEngine):
             "Aliases": list(aliases) if aliases else None,
             "Links": list(links) if links else None,
             "DriverOpts": dict(driver_opt) if driver_opt else None,
+            "MacAddress": mac_address,
             "IPAMConfig": {
                 key: value
                 for key, value in {
                     "IPv4Address": ipv4_address,
                     "IPv6Address": ipv6_address,
+                    "LinkLocalIPs": list(link_local_ips or ()),
                 }.items()
                 if value
             },

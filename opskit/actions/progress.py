@@ -226,7 +226,16 @@ def failed(request: str, message: str, log: Any) -> OperationFailed:
     return error
 
 
+_BUILDKIT = "with BuildKit: 'DOCKER_BUILDKIT=1 docker build …' on the same engine"
 _REMEDIES = (
+    (
+        'requires buildkit|failed to parse platform : ""',
+        f"engine.build() is the classic builder; leave the option out, or build it {_BUILDKIT}",
+    ),
+    (
+        "unknown (flag|instruction)",
+        f"mend the Dockerfile; where it means a feature of BuildKit, build it {_BUILDKIT}",
+    ),
     ("dockerfile parse error", "mend the Dockerfile; nothing was built"),
     (
         "no basic auth|unauthorized|authentication required|denied|incorrect username",

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from opskit.actions.proxies import with_proxy_variables
 from opskit.errors import InvalidOption
 
 __all__ = ["container_spec", "limits_spec"]
@@ -32,11 +33,17 @@ _LIMITS = {
     "restart_policy",
 }
 _OWN = {"stop_timeout", "platform", "name"}
+_ELSEWHERE = {
+    "stdout": "the result has both outputs, and detach=True keeps neither",
+    "stderr": "the result has both outputs, and detach=True keeps neither",
+    "stream": "engine.run(…, detach=True), then engine.follow(…) gives lines as they come",
+    "auth_config": "pull it first, with engine.pull(…, auth_config=…)",
+}
 _SPLIT = {"ports", "volumes", "network", "networking_config"}
 
 
 def container_spec(
-    version: str, image: str, command: Any, options: Mapping[str, Any]
+    version: str, address: str, image: str, command: Any, options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Body and query of ``POST /containers/create``.
 
@@ -54,7 +61,7 @@ def container_spec(
     _check_names("run", options, known)
     words = {k: v for k, v in options.items() if v is not None}
     stop_timeout = words.pop("stop_timeout", None)
-    use_proxy = words.pop("use_config_proxy", False)
+    use_proxy = words.pop("use_config_proxy", True)
 
     def translate() -> tuple[dict[str, Any], dict[str, Any]]:
         given = {"image": image, "command": command, "version": version, **words}
@@ -62,7 +69,7 @@ def container_spec(
         query = {k: arguments.pop(k, None) for k in ("name", "platform")}
         environment = arguments.get("environment")
         if use_proxy:
-            arguments["environment"] = _with_proxy(environment)
+            arguments["environment"] = with_proxy_variables(environment, address)
         config = ContainerConfig(version, stop_timeout=stop_timeout, **arguments)
         return dict(config), query
 
@@ -97,15 +104,6 @@ def _check_names(call: str, options: Mapping[str, Any], known: set[str]) -> None
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            if name in _ELSEWHERE:
+                hint = f": {_ELSEWHERE[name]}"
             raise TypeError(f"{call}() has no option {name!r}{hint}")
-
-
-def _with_proxy(environment: Any) -> Any:
-    from docker.utils.config import load_general_config
-    from docker.utils.proxy import ProxyConfig
-    from docker.utils.utils import format_environment
-
-    if isinstance(environment, dict):
-        environment = format_environment(environment)
-    config = ProxyConfig.from_dict(load_general_config().get("proxies", {}).get("default", {}))
-    return config.inject_proxy_environment(environment)
