@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,12 +40,14 @@ _ENDS = re.compile(r"complete|exists|^Pushed|^Mounted|^Loaded", re.IGNORECASE)
 def bar(title: str, *, show: bool = True, **options: Any) -> Any:
     """A tqdm bar in a notebook or terminal; none where nobody watches (a file, a pipe).
 
-    What is done in a moment shows none.
+    What is done in a moment shows none; nor does what a thread of a notebook does, a panel's say:
+    it has no cell to show one in, and some kernels refuse a thread's widgets.
     """
     from tqdm.auto import tqdm
 
     in_notebook = "notebook" in tqdm.__mro__[1].__module__
-    hidden = True if not show else (False if in_notebook else None)
+    in_cell = threading.current_thread() is threading.main_thread()
+    hidden = True if not show else (not in_cell if in_notebook else None)
     return tqdm(desc=title, disable=hidden, leave=False, delay=DELAY, **options)
 
 
