@@ -162,7 +162,8 @@ def _tcp(url: str, anywhere: bool) -> Listener:
     if not anywhere and not _loopback(host):
         raise AddressError(
             f"{host} can be reached from other machines, and who reaches it commands the engine",
-            "use tcp://127.0.0.1:PORT",
+            "use tcp://127.0.0.1:PORT, or 'opskit guard --tls DIR', which asks for certificates; "
+            "--expose (anywhere=True) listens there as it is",
         )
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
