@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,18 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 from opskit.address import Address, contexts
 from opskit.asking import Member, Members
 from opskit.engine import Engine
-from opskit.errors import AddressError, OpskitError
+from opskit.errors import AddressError
+from opskit.fleet_frames import Gathering, failures, first_line, silence
+from opskit.fleet_watch import FleetWarning, FleetWatch
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Fleet", "FleetWarning", "fleet"]
-
-_SORTED = {"events": "time", "stats": "time", "timeline": "begin", "incidents": "begin"}
-
-
-class FleetWarning(UserWarning):
-    """An engine of the fleet did not answer; the frame holds the others' rows."""
 
 
 def fleet(
@@ -78,7 +73,7 @@ def _name(engine: str | Address | Engine) -> str:
     return engine.url if isinstance(engine, Address) else engine
 
 
-class Fleet:
+class Fleet(Gathering):
     """Several engines. Every call that reads is made on all at once; made by `opskit.fleet`.
 
     Each gives the same DataFrame as the `Engine` method of that name, with a first column
@@ -90,13 +85,6 @@ class Fleet:
     names : list of str
         The engines' names.
     """
-
-    def __init__(self, members: Members) -> None:
-        self._members = members
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._members)
 
     def __getitem__(self, name: str) -> Engine:
         """The `Engine` of that name."""
@@ -149,6 +137,32 @@ class Fleet:
         """`Engine.events` of all engines, merged in the order of time."""
         return self._gather("events", options)
 
+    def watch(
+        self, *, timeout: float | None = None, limit: int | None = None, **options: Any
+    ) -> FleetWatch:
+        """`Engine.watch` of all engines: their events as they happen, in the order of time.
+
+        Parameters
+        ----------
+        timeout, limit
+            Seconds, and events, after which it ends.
+        **options
+            As for `Engine.watch`.
+
+        Returns
+        -------
+        FleetWatch
+            An iterator of rows with a key ``engine``, and a context manager. An engine that
+            cannot be reached now is left out; one that goes away later is waited for.
+        """
+        answers = self._members.ask(lambda engine: engine.watch(**options))
+        failed = failures(answers)
+        self._warn("watch", failed)
+        if answers and len(failed) == len(answers):
+            raise silence(answers)
+        watches = {name: watch for name, watch in answers.items() if name not in failed}
+        return FleetWatch(watches, timeout=timeout, limit=limit)
+
     def timeline(self, since: Any = None, **options: Any) -> pd.DataFrame:
         """`Engine.timeline` of all engines; ``opskit.plot.timeline`` draws it."""
         return self._gather("timeline", {"since": since, **options})
@@ -160,6 +174,22 @@ class Fleet:
     def logs(self, container: str, **options: Any) -> pd.DataFrame:
         """`Engine.logs` of the containers of that name, wherever they are."""
         return self._gather("logs", {"container": container, **options})
+
+    def top(self, container: str, **options: Any) -> pd.DataFrame:
+        """`Engine.top` of the containers of that name, wherever they are."""
+        return self._gather("top", {"container": container, **options})
+
+    def changes(self, container: str, **options: Any) -> pd.DataFrame:
+        """`Engine.changes` of the containers of that name, wherever they are."""
+        return self._gather("changes", {"container": container, **options})
+
+    def history(self, image: str, **options: Any) -> pd.DataFrame:
+        """`Engine.history` of the image of that name, wherever it is."""
+        return self._gather("history", {"image": image, **options})
+
+    def inspect(self, name: str, **options: Any) -> dict[str, Any]:
+        """`Engine.inspect` on all engines: records, or the error, by engine name."""
+        return self._members.ask(lambda engine: engine.inspect(name, **options))
 
     def exposure(self, **options: Any) -> pd.DataFrame:
         """`Engine.exposure` of all engines."""
@@ -191,74 +221,13 @@ class Fleet:
         for name, answer in answers.items():
             up = not isinstance(answer, Exception)
             version, seconds = answer if up else (None, float("nan"))
-            error = None if up else _first_line(answer)
+            error = None if up else first_line(answer)
             address = self._members[name].address
             rows.append((name, address, up, version, seconds, error))
         columns = {"engine": "str", "address": "str", "up": "bool", "api_version": "str"}
         columns |= {"seconds": "float64", "error": "str"}
         frame: pd.DataFrame = pd.DataFrame(rows, columns=list(columns)).astype(columns)
         return frame
-
-    def _list(self, method: str, options: Mapping[str, Any]) -> pd.DataFrame:
-        """One frame of what all list: making one for each and joining them takes far longer."""
-        import pandas as pd
-
-        if options.get("detail"):
-            return self._gather(method, options)
-        answers = self._members.lists(getattr(Engine, method), options)
-        listed = {n: a for n, a in answers.items() if not isinstance(a, Exception)}
-        if not any(found for found, _ in listed.values()):
-            return self._merged(method, self._made(answers))
-        make = next(iter(listed.values()))[1]
-        frame: pd.DataFrame = make([item for found, _ in listed.values() for item in found or ()])
-        names = [name for name, (found, _) in listed.items() for _ in found or ()]
-        frame.insert(0, "engine", pd.Series(names, index=frame.index, dtype="str"))
-        frame.attrs = {"engines": self.names, "request": method, "failed": _failed(answers)}
-        self._warn(method, frame.attrs["failed"])
-        return frame
-
-    @staticmethod
-    def _made(answers: Mapping[str, Any]) -> dict[str, Any]:
-        return {n: a if isinstance(a, Exception) else a[1](a[0]) for n, a in answers.items()}
-
-    def _warn(self, method: str, failed: Mapping[str, str]) -> None:
-        for name, reason in failed.items():
-            message = f"{method}: no rows of {name}: {reason}"
-            warnings.warn(message, FleetWarning, stacklevel=4)
-
-    def _gather(
-        self, method: str, options: Mapping[str, Any], *, extra: float = 0.0
-    ) -> pd.DataFrame:
-        answers = self._members.ask(lambda engine: getattr(engine, method)(**options), extra=extra)
-        return self._merged(method, answers)
-
-    def _merged(self, method: str, answers: Mapping[str, Any]) -> pd.DataFrame:
-        import pandas as pd
-
-        frames, failed = [], _failed(answers)
-        for name, answer in answers.items():
-            if name not in failed:
-                told = answer.drop(columns="engine", errors="ignore")
-                told.insert(0, "engine", pd.Series(name, index=told.index, dtype="str"))
-                frames.append(told)
-        self._warn(method, failed)
-        if not frames:
-            errors = [e for e in answers.values() if isinstance(e, Exception)]
-            if errors:
-                raise OpskitError(
-                    f"none of the {len(errors)} engines answered: {_first_line(errors[0])}",
-                    "fleet.status() tells each one's reason",
-                )
-            return pd.DataFrame({"engine": pd.Series(dtype="str")})
-        full = [frame for frame in frames if len(frame)] or frames[:1]
-        for frame in full:
-            frame.attrs = {}
-        merged: pd.DataFrame = pd.concat(full, ignore_index=True)
-        key = _SORTED.get(method, "")
-        if key in merged.columns:
-            merged = merged.sort_values(key, kind="stable", ignore_index=True)
-        merged.attrs = {"engines": self.names, "request": method, "failed": failed}
-        return merged
 
     def close(self) -> None:
         """Close the engines that the fleet connected."""
@@ -277,14 +246,6 @@ class Fleet:
 
     def __repr__(self) -> str:
         return f"<Fleet of {len(self)}: {', '.join(self.names)}>"
-
-
-def _failed(answers: Mapping[str, Any]) -> dict[str, str]:
-    return {n: _first_line(a) for n, a in answers.items() if isinstance(a, Exception)}
-
-
-def _first_line(error: Any) -> str:
-    return str(getattr(error, "what", error)).splitlines()[0]
 
 
 def _seconds(duration: Any) -> float:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 import opskit
-from opskit.errors import AddressError, OpskitError
+from opskit.errors import AddressError, NotFound, OpskitError
 from opskit.fleets import FleetWarning
 from opskit.guard.policyfile import parse_policy
 from opskit.guard.session import guarding
 
-from .engines import PrivateEngine
+from .engines import IMAGE, PrivateEngine
 
 pytestmark = pytest.mark.live
 
@@ -142,6 +142,52 @@ def test_timelines_stats_and_panels_take_a_fleet(
             assert "fleet-e" in set(tabs.panels["second"].frame["name"])
         finally:
             tabs.close()
+
+
+def test_events_of_all_come_as_they_happen_in_the_order_of_time(
+    private_engine: PrivateEngine, fresh_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    engines = {"first": private_engine.url, "second": fresh_engine.url}
+    engines["gone"] = f"unix://{tmp_path}/gone.sock"
+    with opskit.fleet(engines, timeout=10) as fleet:
+        with pytest.warns(FleetWarning, match="watch: no rows of gone"):
+            watch = fleet.watch(type="volume", event="create", limit=8, timeout=60)
+        with watch:
+            assert watch.connected == {"first": True, "second": True}
+            for number in range(4):
+                for one in (private_engine, fresh_engine):
+                    one.api("POST", "/volumes/create", {"Name": f"fleet-{number}"})
+            rows = list(watch)
+        assert [row["name"] for row in rows] == [f"fleet-{n // 2}" for n in range(8)]
+        assert [row["engine"] for row in rows] == ["first", "second"] * 4
+        assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+        assert next(watch, None) is None
+        for one in (private_engine, fresh_engine):
+            for number in range(4):
+                one.api("DELETE", f"/volumes/fleet-{number}")
+        with pytest.warns(FleetWarning, match="gone"), fleet.watch(timeout=0.3) as quiet:
+            assert list(quiet) == []
+    with (
+        opskit.fleet([engines["gone"]]) as nobody,
+        pytest.warns(FleetWarning),
+        pytest.raises(OpskitError, match="none of the 1 engines"),
+    ):
+        nobody.watch()
+
+
+def test_what_has_a_name_is_found_wherever_it_is(
+    private_engine: PrivateEngine, fresh_engine: PrivateEngine
+) -> None:
+    private_engine.run(name="fleet-here")
+    with opskit.fleet({"one": private_engine.url, "two": fresh_engine.url}) as fleet:
+        found = fleet.inspect("fleet-here")
+        assert found["one"].State.Running
+        assert isinstance(found["two"], NotFound)
+        with pytest.warns(FleetWarning, match="no rows of two"):
+            assert set(fleet.top("fleet-here")["engine"]) == {"one"}
+        with pytest.warns(FleetWarning, match="no rows of two"):
+            fleet.changes("fleet-here")
+        assert set(fleet.history(IMAGE)["engine"]) == {"one", "two"}
 
 
 def test_two_hundred_engines_are_asked_at_once(tmp_path: Path) -> None:

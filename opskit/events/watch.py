@@ -6,7 +6,7 @@ import asyncio
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -124,12 +124,17 @@ class Watch(Iterator[Row]):
         self.close()
 
     def __repr__(self) -> str:
-        state = "connected" if self.connected else "closed" if self._ended else "away"
+        state = "connected" if self.connected else "closed" if self.ended else "away"
         return f"<Watch of {self._drain.engine.address}, {state}>"
 
     @property
-    def _ended(self) -> bool:
+    def ended(self) -> bool:
+        """Whether nothing is read from the engine any more; rows that were may be left."""
         return self._drain.stopped.is_set()
+
+    def call_when_ready(self, call: Callable[[], object]) -> bool:
+        """Have `call` called, by another thread, once `poll` has something; False if it has now."""
+        return self._mailbox.call_when_ready(call)
 
 
 class _Probes:
