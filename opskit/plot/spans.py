@@ -106,8 +106,10 @@ def timeline(
     if unknown := [name for name in wanted if name not in MARKS]:
         raise ValueError(f"no mark {unknown[0]!r}: there are {', '.join(MARKS)}")
     lanes = Lanes(spans, group, limit, _time(since), _time(until))
-    if ax is None:
-        ax = Picture(10, 1.3 + _height(len(lanes)) * max(len(lanes), 2)).subplots()
+    figure = Picture(10, 1.0 + _height(len(lanes)) * max(len(lanes), 2)) if ax is None else None
+    if figure is not None:
+        ax = figure.subplots()
+    assert ax is not None
     time_axis(ax)
     if not len(lanes):
         nothing(ax)
@@ -119,12 +121,30 @@ def timeline(
         handles=shown, loc="upper left", bbox_to_anchor=(1.005, 1.0), frameon=False, fontsize=8,
         handlelength=1.4, handler_map={_State: _StateHandler()},
     )  # fmt: skip
+    if figure is not None:
+        _fit(figure, lanes, [str(handle.get_label()) for handle in shown])
     return ax
 
 
 def _height(lanes: int) -> float:
     """Inches of a lane: less the more there are, but the names stay readable."""
     return min(0.30, 13 / max(lanes, 1) + 0.04)
+
+
+def _size(lanes: int) -> float:
+    """Points of a lane's name."""
+    return min(8, 56 * _height(lanes))
+
+
+def _fit(figure: Picture, lanes: Lanes, legend: list[str]) -> None:
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, max(height, 0.3 + 0.18 * len(legend)))
+    figure.margins(
+        left=min(figure.widest(lanes.names, _size(len(lanes))) + 0.15, 4.0),
+        right=figure.widest(legend, 8) + 0.55,
+        bottom=0.45,
+        top=0.3 if lanes.hidden else 0.1,
+    )
 
 
 def _time(value: Any) -> pd.Timestamp | None:
@@ -139,7 +159,7 @@ def _days(ns: Any) -> Any:
 
 def _frame(ax: Axes, lanes: Lanes) -> None:
     count = len(lanes)
-    ax.set_yticks(range(count), lanes.names, fontsize=min(8, 56 * _height(count)))
+    ax.set_yticks(range(count), lanes.names, fontsize=_size(count))
     spare = 0.4 if count == 1 else 0  # one bar need not fill the figure
     ax.set_ylim(count - 0.4 + spare, -0.6 - spare)
     room = (lanes.high - lanes.low) * 0.012
@@ -152,7 +172,9 @@ def _frame(ax: Axes, lanes: Lanes) -> None:
     for n in borders if len(borders) < count / 3 else ():
         ax.axhline(n - 0.5, color="#d0d0d0", linewidth=0.8)
     if lanes.hidden:
-        ax.set_title(f"{lanes.hidden} lanes more, where less happened", fontsize=8, loc="left")
+        ax.set_title(
+            f"{lanes.hidden} lanes more, where less happened", fontsize=8, loc="left", y=1.0
+        )
 
 
 def _bars(ax: Axes, lanes: Lanes) -> list[Any]:
