@@ -81,7 +81,6 @@ class ExecCalls(RawEngine):
         words = split_command(command) if isinstance(command, str) else list(command)
         env = format_environment(environment) if isinstance(environment, Mapping) else environment
         body = {
-            "AttachStdin": stdin is not None,
             "AttachStdout": not detach,
             "AttachStderr": not detach,
             "Cmd": words,
@@ -91,6 +90,8 @@ class ExecCalls(RawEngine):
             "Privileged": privileged,
             "Tty": tty,
         }
+        if stdin is not None:  # said only then, so that sessions recorded without it still match
+            body["AttachStdin"] = True
         single: list[Finished] = []
 
         def call(target: Target) -> dict[str, Any]:
