@@ -39,19 +39,20 @@ def at_once(engine: Engine, emptied_engine: PrivateEngine) -> bool:
 def test_a_container_at_its_quota_and_one_that_holds_memory(
     engine: Engine, run: Callable[..., str], emptied_engine: PrivateEngine
 ) -> None:
-    run(BURN, "burner", NanoCpus=250_000_000)
+    run(BURN, "burner", NanoCpus=100_000_000)  # a busy machine has that much left
     run(HOLD, "holder", Memory=96 * MIB, ShmSize=64 * MIB)
     run("sleep 1000", "idle", NetworkMode="host")
     time.sleep(1)
-    for _ in range(5):  # an engine that was held up reads the host's counter late
+    for _ in range(8):  # an engine that was held up reads the host's counter late
         stats = engine.stats(interval="1s").set_index("name")
         assert list(stats.index) == ["burner", "holder", "idle"]
         burner, holder, idle = (stats.loc[name] for name in stats.index)
-        if abs(burner.cpu_percent - burner.cpu_percent_wall) < 3 and idle.cpu_percent < 1:
+        steady = abs(burner.cpu_percent - burner.cpu_percent_wall) < 3 and idle.cpu_percent < 1
+        if steady and not burner.throttled_percent <= 0:
             break
-    assert 1 < burner.cpu_percent_wall < 33  # a busy machine may give it less than its quota
-    assert burner.cpu_percent_quota == pytest.approx(burner.cpu_percent_wall * 4)
-    assert burner.cpu_limit == 0.25
+    assert 1 < burner.cpu_percent_wall < 18  # a busy machine may give it less than its quota
+    assert burner.cpu_percent_quota == pytest.approx(burner.cpu_percent_wall * 10)
+    assert burner.cpu_limit == 0.1
     if emptied_engine.kind != "podman":  # whose host counter has holes, and which counts no periods
         assert burner.cpu_percent == pytest.approx(burner.cpu_percent_wall, abs=3)
         assert burner.throttled_percent > 0
