@@ -7,6 +7,7 @@ import json
 import random
 import string
 import tarfile
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
@@ -500,6 +501,57 @@ def test_a_downloaded_archive_has_the_new_names_in_it() -> None:
         file = got.extractfile(member)
         assert file is not None
         assert (member.name, file.read()) == (now, f"I am {now}".encode())
+
+
+def large_archive(name: str) -> bytes:
+    """Members with the name in their own, in their content, in a link, and without it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for place, content in {
+            "plain": b"nothing in it",
+            f"{name}/manifest.json": f'{{"tag": "{name}"}}'.encode(),
+            f"{'deep/' * 30}{name}": b"x" * 3_000_000,
+            "layer": bytes(2_000_000) + name.encode(),  # a large content is not looked into
+        }.items():
+            member = tarfile.TarInfo(place)
+            member.size, member.mtime, member.mode = len(content), 1_700_000_000, 0o640
+            tar.addfile(member, io.BytesIO(content))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, f"../{name}"
+        tar.addfile(link)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("framing", [Framing.CHUNKED, Framing.CLOSE, Framing.LENGTH])
+def test_a_large_archive_beside_the_cassette_too(tmp_path: Path, framing: Framing) -> None:
+    old, new = "file-8f3a01bc", "file-77aa00fe99"
+    blob = tmp_path / "blob"
+    blob.write_bytes(large_archive(old))
+    headers = [("Content-Type", "application/octet-stream")]
+    response = Response(200, "OK", headers, framing, blob=str(blob))
+    names = Names()
+    playback = Playback(Exchange(1, Request("GET", "/export"), response), names)
+    assert b"".join(playback.file()) == blob.read_bytes()
+    names.bind("other-1234x", "other-5678y")
+    assert b"".join(playback.file()) == blob.read_bytes()
+    names.bind(new, old)
+    parts = list(playback.file())
+    if framing is Framing.LENGTH:  # its length was told before
+        assert b"".join(parts) == blob.read_bytes()
+        return
+    assert max(map(len, parts)) < 1_000_000
+
+    def held(data: bytes) -> list[tuple[str, str, int, bytes]]:
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            return [
+                (m.name, m.linkname, m.mode, file.read() if (file := tar.extractfile(m)) else b"")
+                for m in tar.getmembers()
+                if not m.issym()
+            ] + [(m.name, m.linkname, m.mode, b"") for m in tar.getmembers() if m.issym()]
+
+    wanted = held(large_archive(new))
+    wanted[3] = (*wanted[3][:3], bytes(2_000_000) + old.encode())
+    assert held(b"".join(parts)) == wanted
 
 
 def frame(stream: int, payload: bytes) -> bytes:

@@ -70,13 +70,12 @@ def context(image):
 async def main(image):
     docker = aiodocker.Docker()
     events = docker.events.subscribe()
-    words = ["sh", "-c", "echo one; echo two >&2; read word; echo got $word"]
+    words = ["sh", "-c", "echo one; read word; echo got $word >&2"]
     config = {"Image": image, "Cmd": words, "OpenStdin": True, "AttachStdin": True}
     made = await docker.containers.create(config, name="aio")
     async with made.attach(stdin=True, stdout=True, stderr=True) as stream:
         await made.start()
-        for _ in range(2):
-            print(await stream.read_out())
+        print(await stream.read_out())
         await stream.write_in(b"word\n")
         print(await stream.read_out())
     print(await made.wait())

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
-import tarfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol
 
+from opskit.cassette.archive import is_archive, rewritten
 from opskit.cassette.model import Exchange, Framing, Headers, Piece, Response
 from opskit.cassette.names import Names
 
 __all__ = ["Playback"]
 
 _STAT = "x-docker-container-path-stat"
-MEMBER_LIMIT = 1024 * 1024
+_READ = 256 * 1024
 
 
 class Playback:
@@ -30,7 +31,8 @@ class Playback:
 
     Notes
     -----
-    A large body that lives beside the cassette is said as it was recorded.
+    Names are written wherever they stand whole, but not where two frames of multiplexed output
+    share one, and not in a large body that was announced with its length.
     """
 
     def __init__(self, exchange: Exchange, names: Names) -> None:
@@ -59,6 +61,18 @@ class Playback:
         if self._fixed is None:
             self._fixed = {id(piece): self._data(piece) for piece in self._engine}
         return sum(map(len, self._fixed.values()))
+
+    def file(self) -> Generator[bytes]:
+        """What is sent of a large body that lives beside the cassette, bit by bit."""
+        assert self._response.blob is not None
+        with open(self._response.blob, "rb") as file:
+            start = file.read(512)
+            file.seek(0)
+            if self._names and self._response.framing is not Framing.LENGTH and is_archive(start):
+                yield from rewritten(file, self._names)
+            else:
+                while data := file.read(_READ):
+                    yield data
 
     def data(self, piece: Piece) -> bytes:
         """What is sent for one of the engine's pieces: may be longer, shorter, or empty.
@@ -95,8 +109,7 @@ class _Said(Protocol):
 
 
 def _said(response: Response, body: bytes) -> _Said:
-    kind = next((v for n, v in response.headers if n.lower() == "content-type"), "")
-    if "x-tar" in kind and response.framing is not Framing.HIJACK:
+    if response.framing is not Framing.HIJACK and is_archive(body):
         return _Archive(body)
     frames = _frames(body)
     return _Frames(body, frames) if frames else _Text(body)
@@ -168,7 +181,7 @@ def _frames(body: bytes) -> list[tuple[int, int]]:
 
 
 class _Archive:
-    """A tar: names and contents are written anew, because headers carry checksums."""
+    """A tar: a member that has a name in it is written anew, because headers carry checksums."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -176,38 +189,5 @@ class _Archive:
 
     def part(self, start: int, end: int, names: Names) -> bytes:
         if self._new is None:
-            self._new = _rewritten(self._body, names)
+            self._new = b"".join(rewritten(io.BytesIO(self._body), names))
         return self._new[start:] if end == len(self._body) else self._new[start:end]
-
-
-def _rewritten(body: bytes, names: Names) -> bytes:
-    if names.outgoing(body) is body:
-        return body
-    out = io.BytesIO()
-    try:
-        with (
-            tarfile.open(fileobj=io.BytesIO(body)) as old,
-            tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new,
-        ):
-            for member in old:
-                member.name = _text(member.name, names)
-                member.linkname = _text(member.linkname, names)
-                member.pax_headers = {
-                    k: v for k, v in member.pax_headers.items() if "path" not in k
-                }
-                file = old.extractfile(member) if member.isreg() else None
-                if file is None:
-                    new.addfile(member)
-                    continue
-                data = file.read()
-                if len(data) <= MEMBER_LIMIT:
-                    data = names.outgoing(data)
-                member.size = len(data)
-                new.addfile(member, io.BytesIO(data))
-    except tarfile.TarError:
-        return body
-    return out.getvalue()
-
-
-def _text(text: str, names: Names) -> str:
-    return names.outgoing(text.encode(errors="surrogateescape")).decode(errors="surrogateescape")

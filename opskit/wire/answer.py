@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
-from pathlib import Path
 
 from opskit.cassette.match import Match
 from opskit.cassette.model import End, Framing, Piece, Response
@@ -16,7 +16,6 @@ from opskit.wire.http1 import ResponseHead, parse_response
 __all__ = ["Answer"]
 
 _TOGETHER = 64 * 1024
-_BLOB_READ = 256 * 1024
 _CONNECTION_ONLY = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _FINAL = (End.COMPLETE, End.ENGINE_LOST)
@@ -28,7 +27,6 @@ class Answer:
     def __init__(self, call: Call, match: Match, turns: Turns) -> None:
         self._call = call
         self._exchange = match.exchange
-        self._said = match.playback()
         self._playback = match.playback()
         self._turns = turns
         self._duplex = call.client.duplex
@@ -65,7 +63,7 @@ class Answer:
             reader = asyncio.create_task(self._listen())
         try:
             if response.blob is not None:
-                await self._send_file(Path(response.blob), response)
+                await self._send_file(response)
             for piece in response.pieces:
                 if piece.side == "engine":
                     await self._send_piece(piece, response)
@@ -123,12 +121,13 @@ class Answer:
         if len(self._waiting) > _TOGETHER or response.framing is Framing.HIJACK:
             await self._flush()
 
-    async def _send_file(self, path: Path, response: Response) -> None:
-        with path.open("rb") as file:
-            while data := file.read(_BLOB_READ):
+    async def _send_file(self, response: Response) -> None:
+        with contextlib.closing(self._playback.file()) as parts:
+            for data in parts:
                 self._put(data, response)
                 self._call.piece("engine", data)
-                await self._flush()
+                if len(self._waiting) > _TOGETHER:
+                    await self._flush()
 
     def _put(self, data: bytes, response: Response) -> None:
         if response.framing is Framing.NONE:
