@@ -242,6 +242,14 @@ def test_no_events_make_an_empty_timeline_of_the_same_shape() -> None:
     pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
 
 
+def test_without_events_inspect_alone_tells_what_is() -> None:
+    state = {"StartedAt": instant(T).isoformat(), "FinishedAt": "0001-01-01T00:00:00Z"}
+    idle = {"Id": "idle", "Name": "/db", "Created": state["StartedAt"],
+            "State": {**state, "Running": True}, "Config": {"Image": "db:1"}}  # fmt: skip
+    frame = timeline(events_frame([]), [idle])
+    assert frame.iloc[-1][["what", "name", "open_end"]].tolist() == ["running", "db", True]
+
+
 def test_events_out_of_order_tell_the_same_story() -> None:
     raw = sample("docker-28.5.2")
     told = timeline(events_frame(raw))

@@ -23,6 +23,7 @@ __all__ = ["MEMORY", "read", "remembered"]
 
 MEMORY = 256  # eventsLimit in moby's daemon/events/events.go
 MEANWHILE = 64  # events that may happen between looking at the clock and the engine's answer
+PATIENCE = 10**9  # how long Podman gets to tell all of it
 CLOSE = 2 * 10**9  # inspect's FinishedAt and the event of the same death, at most this far apart
 
 
@@ -38,8 +39,18 @@ def remembered(
     """
     target = engine.target("/events", query)
     reply = engine._reply("GET", target, timeout=timeout)
+    if "libpod-api-version" in reply.headers:
+        # Podman may end at a time that is past before it has told what it knows.
+        later = {**query, "until": ns_to_wire(now_of(engine) + PATIENCE)}
+        reply = engine._reply("GET", engine.target("/events", later), timeout=timeout)
+        told = _events(reply.body, target)
+        return [one for one in told if ns_to_wire(event_row(one)["time"] or 0) <= query["until"]]
+    return _events(reply.body, target)
+
+
+def _events(body: bytes, target: str) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
-    for line in reply.body.splitlines():
+    for line in body.splitlines():
         try:
             event = orjson.loads(line)
         except orjson.JSONDecodeError:

@@ -73,7 +73,8 @@ def _told(past: History, events: pd.DataFrame, found: dict[str, Array]) -> dict[
     lasts = end < 0
     died = ~lasts & (past.act[end] == Act.DIE)
     row = past.row[end]
-    trusted = events["exit_code_trusted"].to_numpy(dtype="float64", na_value=-1)
+    told = events["exit_code_trusted"].to_numpy(dtype="float64", na_value=-1)
+    trusted = np.append(told, -1.0)  # what row -1 finds: no event tells
     by = np.where(lasts, NOTHING, ended_by[end])
     running = np.isin(found["state"], (State.RUNNING, State.UNHEALTHY, State.PAUSED))
     by = np.where((by == "start") & running, "unseen", by)
@@ -88,7 +89,7 @@ def _told(past: History, events: pd.DataFrame, found: dict[str, Array]) -> dict[
         "open_end": lasts,
         "ended_by": by,
         "exit_code": np.where(died, past.exit_code[end], -1),
-        "trusted": np.where(died & (row >= 0), trusted[row], -1),
+        "trusted": np.where(died, trusted[row], -1),
         "signal": np.where(died, signal[end], -1),
         "starts": (begin >= 0) & np.isin(past.act[begin], (Act.START, Act.FOUND_RUNNING)),
         "by_policy": by_policy,
