@@ -90,7 +90,9 @@ def test_what_is_missing_is_empty_and_who_is_unknown_is_an_error() -> None:
     found = opskit.explain({"events": frames()["events"]}, "web", window="2h")
     assert found.logs.empty
     assert found.stats.empty
-    found.figure().canvas.draw()
+    figure = found.figure()
+    figure.canvas.draw()
+    assert len(figure.axes) == 2, "there are no empty panels"
     with pytest.raises(OpskitError, match="a container 'nobody'"):
         opskit.explain(frames(), "nobody")
     with pytest.raises(ValueError, match="not metrics"):

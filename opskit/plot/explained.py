@@ -25,20 +25,24 @@ _LEGEND = 1.6  # inches that a timeline's legend takes beside it
 def explained(found: Explanation) -> Picture:
     """Draw what `opskit.explain` found: lanes, CPU, memory, log lines."""
     lanes = max(found.spans["story"].nunique(), 1)
-    heights = [max(0.5 + 0.28 * min(lanes, 12), _LEGEND), 1.0, 1.0, 0.8]
-    figure = Picture(10, 1.5 + sum(heights))
-    axes = figure.subplots(4, 1, sharex=True, gridspec_kw={"height_ratios": heights})
+    eaten = [1.0, 1.0] if len(found.stats) else []  # else the notes say why
+    heights = [max(0.5 + 0.28 * min(lanes, 12), _LEGEND), *eaten, 0.8]
+    figure = Picture(10, 0.7 + 0.27 * len(heights) + 0.15 * len(found.notes) + sum(heights))
+    rows = {"height_ratios": heights}
+    axes = figure.subplots(len(heights), 1, sharex=True, gridspec_kw=rows)
     timeline(found.spans, axes[0], since=found.begin, until=found.end, limit=12)
     for label in axes[0].get_yticklabels():
         label.set_weight("bold" if label.get_text() == found.name else "normal")
-    stats(found.stats, axes[1:3], metrics=("cpu", "memory"))
+    if eaten:
+        stats(found.stats, axes[1:3], metrics=("cpu", "memory"))
     for panel in axes[1:3]:
         if panel.get_legend():
             panel.get_legend().remove()  # there is one container
-    log_rate(found.logs, axes[3], since=found.begin, until=found.end)
+    log_rate(found.logs, axes[-1], since=found.begin, until=found.end)
     _ends(found, axes[1:])
     said = f"{found.name}, {found.begin:%Y-%m-%d %H:%M:%S} to {found.end:%H:%M:%S} UTC"
-    figure.suptitle(said, fontsize=10, x=0.02, ha="left")
+    notes = [f"({note})" for note in found.notes]
+    figure.suptitle("\n".join([said, *notes]), fontsize=9, x=0.02, ha="left")
     return figure
 
 
