@@ -17,6 +17,7 @@ __all__ = ["RELEASES", "PodmanEngine", "engine_of", "unpack"]
 
 # Debian's suites that carry them; sid moves on, so its version is only the newest 28 or later
 RELEASES = {"20.10": "bookworm", "26.1": "trixie", "28.5": "sid", "podman": ""}
+LOOPBACK_REGISTRIES = range(5000, 5010)  # which a Docker Engine trusts without TLS, not Podman
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -109,8 +110,16 @@ class PodmanEngine(PrivateEngine):
             for table, values in settings.items()
         ]
         (self.folder / "containers.conf").write_text("\n".join(written))
+        insecure = [
+            f'[[registry]]\nlocation = "127.0.0.1:{port}"\ninsecure = true\n'
+            for port in LOOPBACK_REGISTRIES
+        ]
+        (self.folder / "registries.conf").write_text("\n".join(insecure))
         storage = ("--root", f"{self.folder}/data", "--runroot", f"{self.folder}/run")
         storage += ("--tmpdir", f"{self.folder}/tmp")
         serve = ("system", "service", "--time", "0", self.url)
-        conf = f"CONTAINERS_CONF={self.folder}/containers.conf"
-        return ["env", conf, "podman", *storage, "--cgroup-manager", "cgroupfs", *serve]
+        conf = (
+            f"CONTAINERS_CONF={self.folder}/containers.conf",
+            f"CONTAINERS_REGISTRIES_CONF={self.folder}/registries.conf",
+        )
+        return ["env", *conf, "podman", *storage, "--cgroup-manager", "cgroupfs", *serve]

@@ -60,8 +60,8 @@ class ArchiveCalls(RawEngine):
                 timeout=timeout,
                 quiet=False,
             )
-        names = [_after(entry.status, "Loaded image") for entry in log.entries.values()]
-        found = [name for name in names if name]
+        told = [_after(entry.status, "Loaded image") for entry in log.entries.values()]
+        found = [name for names in told if names for name in names.split(",")]  # as Podman does
         if not found:
             raise failed("POST /images/load", "the archive held no image", log.frame())
         return transfer(image_rows(self, found), log)

@@ -125,7 +125,7 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
         Parameters
         ----------
         repository, tag : str, optional
-            The image's name.
+            The image's name; ``"snap:1"`` has the tag in it.
         message, author : str, optional
             Noted in its history.
         pause : bool
@@ -140,6 +140,8 @@ class ContainerCalls(LifecycleCalls, RegistryCalls):
         pandas.Series
             The image's row of ``engine.images()``.
         """
+        if tag is None and repository and ":" in repository.rpartition("/")[2]:
+            repository, _, tag = repository.rpartition(":")
         answer = self.post(
             "/commit",
             dict(conf or {}),

@@ -239,7 +239,7 @@ _REMEDIES = (
         "unknown (flag|instruction)",
         f"mend the Dockerfile; where it means a feature of BuildKit, build it {_BUILDKIT}",
     ),
-    ("dockerfile parse error", "mend the Dockerfile; nothing was built"),
+    ("dockerfile parse error|no from statement", "mend the Dockerfile; nothing was built"),
     (
         "no basic auth|unauthorized|authentication required|denied|incorrect username",
         "log in with 'docker login', or give auth_config={'username': …, 'password': …}",

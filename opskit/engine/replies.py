@@ -84,9 +84,11 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
     if reply.headers.get("x-opskit-error") == "no-recorded-match":
         kind = NoRecordedMatch
         remedy = "record the call too, or make the call that was recorded"
+    elif own := _podmans_own(reply.status, message):
+        kind, remedy = own
     elif reply.status == 404:
         kind = NotFound
-        page = "page not found" in message
+        page = "page not found" in message or message == "Not Found"
         remedy = (
             "this engine has no such endpoint: see opskit.api.endpoints() for when it came"
             if page
@@ -97,9 +99,12 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
     elif reply.status == 409:
         kind, remedy = Conflict, "the object's name or state is in the way: look at it first"
     elif reply.status == 403 or (reply.status == 405 and "text/plain" in _kind(reply)):
-        own = "json" in _kind(reply)
         kind = Forbidden
-        remedy = _NOT_ALLOWED if own else _forbidden(request, plain="plain" in _kind(reply))
+        remedy = (
+            _NOT_ALLOWED
+            if "json" in _kind(reply)
+            else _forbidden(request, plain="plain" in _kind(reply))
+        )
     elif re.search(r"client version [\d.]+ is too (new|old)", message):
         kind = VersionMismatch
         remedy = "leave api_version out to negotiate, or ask for one that the engine names"
@@ -114,6 +119,29 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
     message = message.removeprefix(f"{reply.status} ")
     what = f"{request} at {address}: {reply.status} {message}"
     return kind(what, remedy, status=reply.status, message=message, request=request)
+
+
+# Podman's Docker API says with status 500 what an engine says with a status of its own
+_PODMANS_OWN: tuple[tuple[str, type[APIError], str], ...] = (
+    (
+        r"name \S+ (is )?already (in use|used)|container state improper",
+        Conflict,
+        "the object's name or state is in the way: look at it first",
+    ),
+    (
+        "image not known|no such (container|image|volume|network)",
+        NotFound,
+        "check the name: engine.containers(all=True), .images(), .networks() … list them",
+    ),
+    ("Podman does not support", APIError, "Podman has no such endpoint: it needs a Docker Engine"),
+)
+
+
+def _podmans_own(status: int, message: str) -> tuple[type[APIError], str] | None:
+    if status not in (500, 503):
+        return None
+    found = (entry[1:] for entry in _PODMANS_OWN if re.search(entry[0], message))
+    return next(found, None)
 
 
 def _kind(reply: Reply) -> str:
