@@ -67,6 +67,14 @@ def _is_socket(path: str) -> bool:
         return False
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip on Podman what its Docker API cannot do or says in another way."""
+    if config.getoption("--docker") == "podman":
+        for item in items:
+            if marker := item.get_closest_marker("docker_only"):
+                item.add_marker(pytest.mark.skip(reason=marker.args[0]))
+
+
 @pytest.fixture(scope="session")
 def make_engine(request: pytest.FixtureRequest) -> Callable[..., PrivateEngine]:
     """Factory of private engines that are not started yet; the caller closes them.

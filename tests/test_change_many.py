@@ -120,7 +120,7 @@ def test_half_of_them_fail_and_each_row_says_how(engine, crowd):
     assert list(results["name"]) == asked
     assert list(results["done"]) == [True, False, True, False]
     assert results["changed"].fillna(False).tolist() == [True, False, False, False]
-    assert results.loc[1, "error"] == "No such container: nowhere"
+    assert "no such container" in results.loc[1, "error"].lower()
     assert list(results["state"].fillna("")) == ["exited", "", "exited", ""]
     removed = engine.remove(engine.containers(all=True))
     assert list(removed["done"]) == [name in ("up", "down") for name in removed["name"]]
@@ -178,6 +178,7 @@ def test_what_names_no_container(engine, nothing):
     assert list(engine.containers()["state"]) == ["running"] * 4
 
 
+@pytest.mark.docker_only("redirects are how Docker refuses them")
 def test_a_name_cannot_lead_to_another_path(engine):
     elsewhere = ["busy-0000?force=1", "../images/" + IMAGE, "busy-0000/../busy-0001", "a//b"]
     results = engine.remove(elsewhere)

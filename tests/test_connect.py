@@ -73,6 +73,7 @@ def answering(raw: bytes | None) -> Callable[[bytes], bytes | None]:
 
 
 @pytest.mark.live
+@pytest.mark.docker_only("Podman has a new id in each answer")
 def test_connect_agrees_on_a_version_and_calls_decode(private_engine: PrivateEngine) -> None:
     with opskit.connect(private_engine.url) as engine:
         about = engine.get("/version")
@@ -116,6 +117,7 @@ def test_many_calls_are_answered_in_order_errors_in_place(private_engine: Privat
 
 
 @pytest.mark.live
+@pytest.mark.docker_only("Podman takes any version")
 def test_a_version_out_of_range_is_refused_with_the_range(private_engine: PrivateEngine) -> None:
     with pytest.raises(errors.VersionMismatch, match=r"speaks API 1\.\d+ to 1\.\d+, not 1\.99"):
         opskit.connect(private_engine.url, api_version="1.99")

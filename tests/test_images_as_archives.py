@@ -95,6 +95,7 @@ def test_a_save_that_fails_leaves_no_file(engine, tmp_path):
     assert os.listdir(tmp_path) == ["kept.tar"]
 
 
+@pytest.mark.docker_only("Podman tells with a status, not in the stream")
 def test_what_cannot_be_loaded(engine, tmp_path):
     (tmp_path / "text").write_text("this is no archive at all" * 100)
     with pytest.raises(OperationFailed):
@@ -162,6 +163,7 @@ def test_files_go_in_and_come_out(engine, container, tmp_path):
     assert engine.exec("web", "cat /root/a.txt").text == "text"
 
 
+@pytest.mark.docker_only("Podman makes folders that are missing")
 def test_files_that_cannot_be_copied(engine, container, tmp_path):
     for call in (
         lambda: engine.put_files("web", {"a": "b"}, "/nowhere"),
@@ -229,6 +231,7 @@ def test_large_archives_are_never_held_in_memory(engine, container, tmp_path, fl
     engine.remove_image("large:1")
 
 
+@pytest.mark.docker_only("Podman keeps its layers elsewhere")
 def test_no_space_left(make_engine, tmp_path):
     server = make_engine("full")
     data = server.folder / "data"

@@ -28,7 +28,7 @@ def test_a_network_from_its_making_to_its_end(engine):
         engine.run(IMAGE, "sleep 1000", name=name, detach=True, stop_signal="SIGKILL")
     results = engine.connect_network(network, ["web", "db", "nobody"], aliases=["member"])
     assert list(results["done"]) == [True, True, False]
-    assert results.loc[2, "error"] == "No such container: nobody"
+    assert "no such container" in results.loc[2, "error"].lower()
     engine.disconnect_network("shop", "db")
     mac = "02:42:ac:1f:05:4d"
     engine.connect_network(network["id"], "db", ipv4_address="172.31.5.77", mac_address=mac)
@@ -43,6 +43,7 @@ def test_a_network_from_its_making_to_its_end(engine):
     assert (gone["name"], gone["done"]) == ("shop", True)
 
 
+@pytest.mark.docker_only("Podman refuses with other words and statuses")
 def test_networks_that_cannot_be(engine):
     engine.create_network("shop")
     with pytest.raises(Conflict, match="already exists"):
@@ -67,7 +68,7 @@ def test_a_volume_from_its_making_to_its_end(engine):
     engine.run(IMAGE, "sh -c 'echo kept > /data/file'", volumes=["data:/data"], remove=True)
     keeper = engine.run(IMAGE, "cat /data/file", volumes={"data": {"bind": "/data", "mode": "ro"}})
     assert keeper.text == "kept\n"
-    with pytest.raises(Conflict, match="in use"):
+    with pytest.raises(Conflict, match=r"in use|being used"):
         engine.remove_volume(volume)
     engine.remove(engine.containers(all=True))
     results = engine.remove_volume(engine.volumes())

@@ -105,6 +105,7 @@ def test_there_and_back(engine, registry):
     engine.tag(pulled, IMAGE)
 
 
+@pytest.mark.docker_only("Podman pulls one tag at a time")
 def test_all_tags_at_once(engine, registry):
     for tag in ("a", "b"):
         engine.push(engine.tag(IMAGE, f"{registry.address}/tags", tag))
@@ -195,6 +196,7 @@ def test_credentials_that_cannot_be_read_are_told(engine, registry, config, cont
         engine.pull(f"{registry.address}/team/box:1")
 
 
+@pytest.mark.docker_only("Podman tells in the stream, with status 200")
 def test_what_no_registry_has(engine, registry):
     with pytest.raises(NotFound, match="manifest unknown") as missing:
         engine.pull(f"{registry.address}/nothing:1")
@@ -209,6 +211,7 @@ def test_what_no_registry_has(engine, registry):
             engine.pull(wrong)
 
 
+@pytest.mark.docker_only("Podman tells no progress")
 def test_a_pull_that_is_cut_in_the_middle(engine, server, registry, heavy):
     link = registry.slow_link(CUT, cut=1 << 20)
     with pytest.raises(OperationFailed, match=r"EOF|reset|closed") as raised:
@@ -218,6 +221,7 @@ def test_a_pull_that_is_cut_in_the_middle(engine, server, registry, heavy):
     assert not half_pulled(server)
 
 
+@pytest.mark.docker_only("Podman pulls to the end")
 def test_an_interrupted_pull_ends_on_the_engine_too(engine, server, registry, heavy):
     link = registry.slow_link(SLOW, rate=200_000)
     script = (

@@ -17,6 +17,7 @@ from .engines import IMAGE
 pytestmark = pytest.mark.live
 
 
+@pytest.mark.docker_only("Podman knows no swarm")
 def test_an_engine_in_no_swarm(live_engine):
     assert not live_engine.swarm.active
     for call in ("nodes", "services", "tasks", "configs", "secrets"):
@@ -25,6 +26,7 @@ def test_an_engine_in_no_swarm(live_engine):
         assert "docker swarm init" in raised.value.remedy
 
 
+@pytest.mark.docker_only("Podman knows no swarm")
 def test_a_swarm_of_one_node(fresh_engine):
     with opskit.connect(fresh_engine.url) as engine:
         engine.post("/swarm/init", {"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1"})

@@ -26,6 +26,7 @@ __all__ = [
 
 _Read = TypeVar("_Read")
 
+_DEFAULT_HOSTS = ("docker.io/library/", "docker.io/", "localhost/")  # Podman writes them out
 LAG = 1.0  # seconds
 
 
@@ -72,7 +73,7 @@ def image_rows(engine: RawEngine, refs: Sequence[str]) -> pd.DataFrame:
     paths = [f"/images/{path_of(ref, slashes=True)}/json" for ref in refs]
     frame = images.images([engine.get(path) for path in paths])
     frame["name"] = [
-        ref if ref in tags else name
+        ref if {ref, *(prefix + ref for prefix in _DEFAULT_HOSTS)} & {*tags} else name
         for ref, tags, name in zip(refs, frame["tags"], frame["name"], strict=True)
     ]
     return engine.stamp(frame, f"GET {', '.join(paths)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Transfer", "transfer"]
+
+_DIGEST = re.compile(r"\b[Dd]igest: (\w+:[0-9a-f]+)")
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,6 +71,6 @@ def _digest(log: Log) -> str | None:
         if digest := aux.get("Digest"):
             return str(digest)
     for entry in reversed(log.entries.values()):
-        if entry.status.startswith("Digest: "):
-            return entry.status.removeprefix("Digest: ")
+        if told := _DIGEST.search(entry.status):
+            return told[1]
     return None

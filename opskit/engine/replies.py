@@ -110,15 +110,31 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
         remedy = "leave api_version out to negotiate, or ask for one that the engine names"
     elif reply.status in (502, 503, 504) and "html" in _kind(reply):
         remedy = "the proxy in front of the engine does not reach it: is the engine running?"
-    elif "no space left" in message:
-        remedy = "engine.disk_usage() shows what takes the space, engine.prune() frees some"
-    elif reply.status >= 500:
-        remedy = "the engine's own log says more"
-    elif reply.status == 400:
-        remedy = "check the call's parameters"
+    else:
+        remedy = _remedy(reply.status, message)
     message = message.removeprefix(f"{reply.status} ")
     what = f"{request} at {address}: {reply.status} {message}"
     return kind(what, remedy, status=reply.status, message=message, request=request)
+
+
+_REMEDIES = (
+    (
+        "port is already allocated|address already in use",
+        "something listens on that port: take another; engine.containers() lists ports",
+    ),
+    ("no space left", "engine.disk_usage() shows what takes the space, engine.prune() frees some"),
+    (
+        "no such host|network is unreachable|i/o timeout|dial tcp",
+        "the engine does not reach it: check its network, its proxy settings, the name",
+    ),
+    ("^invalid ", "check the call's parameters"),  # with status 500 before 23.0
+)
+
+
+def _remedy(status: int, message: str) -> str:
+    found = (remedy for words, remedy in _REMEDIES if re.search(words, message))
+    usual = "the engine's own log says more" if status >= 500 else ""
+    return next(found, "check the call's parameters" if status == 400 else usual)
 
 
 # Podman's Docker API says with status 500 what an engine says with a status of its own
