@@ -78,7 +78,8 @@ def test_a_policy_about_some_containers_leaves_the_others_alone(
     other = private_engine.run(name="else-one", labels=LABELS)
     unlabelled = private_engine.run(name="shop-two")
     # An id may be cut short, and a link gives a container a second name, within another's
-    private_engine.run(name="shop-links", labels=LABELS, Links=["else-one:db"])
+    links = {} if private_engine.kind == "podman" else {"Links": ["else-one:db"]}
+    private_engine.run(name="shop-links", labels=LABELS, **links)
     with (
         guarding(parse_policy(SHOP), upstream=private_engine.url) as guard,
         opskit.connect(guard.address) as engine,
@@ -127,7 +128,7 @@ def test_a_policy_about_some_containers_leaves_the_others_alone(
         with pytest.raises(Conflict):
             engine.post("/containers/shop-newer/rename", name="shop-one")
         engine.delete("/containers/shop-newer")
-    with pytest.raises(RuntimeError, match="No such container"):
+    with pytest.raises(RuntimeError, match=r"(?i)no such container"):
         private_engine.api("GET", "/containers/shop-newer/json")
 
 
@@ -189,6 +190,8 @@ def test_creating_is_allowed_but_not_with_the_hosts_rights(private_engine: Priva
             ("--pid", "host"): "the host's namespace (pidmode)",
             ("--device", "/dev/null"): "a device of the host",
         }.items():
+            if words[0] == "--device" and private_engine.kind == "podman":
+                continue  # the CLI asks for the engine's OS, which Podman does not tell
             status, said = run(*words, IMAGE, "true")
             assert status == 125
             assert why in said

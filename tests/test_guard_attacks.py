@@ -69,15 +69,16 @@ def guard(url: str, policy: Policy) -> Relay:
 
 
 @pytest.fixture(scope="module")
-def watched(make_engine) -> Iterator[Watched]:
+def watched(make_engine, request) -> Iterator[Watched]:
+    if request.config.getoption("--docker") == "podman":
+        pytest.skip("Podman's log does not tell of each call")
     with (
         make_engine("attacked", flags=("--debug",)) as engine,
         guard(engine.url, READING) as reading,
         guard(engine.url, CREATING) as creating,
     ):
         engine.run(name="victim")
-        if engine.kind != "podman":  # which has no links
-            engine.run(name="linked", Links=["victim:alias"])
+        engine.run(name="linked", Links=["victim:alias"])
         yield Watched(engine, reading, creating)
 
 

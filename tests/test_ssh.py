@@ -82,9 +82,9 @@ def test_all_of_an_engine_works_over_one_ssh_connection(
     far: str, private_engine: PrivateEngine
 ) -> None:
     with opskit.connect(far, timeout=30) as engine, opskit.connect(private_engine.url) as near:
-        assert engine.get("/info")["ID"] == near.get("/info")["ID"]
+        assert engine.get("/info")["DockerRootDir"] == near.get("/info")["DockerRootDir"]
         assert engine.request("GET", "/version").json()["Version"] == near.engine_version
-        assert engine.sdk.info()["ID"] == near.get("/info")["ID"]
+        assert engine.sdk.info()["DockerRootDir"] == near.get("/info")["DockerRootDir"]
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: engine.get("/_ping"), range(24)))
         assert answers == ["OK"] * 24
