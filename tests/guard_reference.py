@@ -123,6 +123,7 @@ def is_websocket(parts: list[str]) -> bool:
 
 
 def writes(method: str, parts: list[str]) -> bool:
+    parts = parts[:-1] if parts[-1] == "" else parts
     return method not in ("GET", "HEAD") or (is_websocket(parts) and parts[1] != "")
 
 

@@ -138,6 +138,8 @@ def test_read_only_refuses_before_anything_is_sent(private_engine: PrivateEngine
             lambda: engine.open_stream("/build", method="POST"),
             lambda: engine.sdk.volumes.create("never"),
             lambda: engine.get("/containers/web/attach/ws", stdin=True),  # types into it
+            lambda: engine.get("/containers/web/%61ttach/%77s", stdin=True),
+            lambda: engine.get("/containers/web/alias/attach/ws", stdin=True),
             lambda: engine.open_stream("/containers/web/attach%2Fws?stdin=1"),
             lambda: engine.sdk.api._get(engine.sdk.api._url("/containers/web/attach/ws")),
         ):

@@ -22,4 +22,7 @@ def only_reads(method: str, target: str) -> bool:
     """
     if method not in ("GET", "HEAD"):
         return False
-    return "ws" not in target or not _TYPES.search(unquote(target.partition("?")[0]))
+    path = target.partition("?")[0]
+    if "attach" not in path and "%" not in path:
+        return True
+    return not _TYPES.search(unquote(path))

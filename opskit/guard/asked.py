@@ -27,7 +27,7 @@ _UPGRADES = (
     ("GET", re.compile(r"/containers/[^/]+/attach/ws"), "websocket"),
     ("POST", re.compile(r"/session|/grpc"), "h2c"),
 )
-_WRITING_GET = re.compile(r"/containers/[^/]+/attach/ws")
+_WRITING_GET = re.compile(r"/containers/[^/]+/attach/ws/?")
 _FORMS = re.compile(r"multipart/|application/x-www-form-urlencoded\b")
 
 
