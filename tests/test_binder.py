@@ -91,3 +91,18 @@ def test_every_notebook_runs(launched, notebook):
     run = ("jupyter", "nbconvert", "--execute", "--to", "notebook", "--stdout", str(path))
     said = start(launched, *run, JPY_SESSION_NAME=str(path))
     assert '"output_type": "error"' not in said
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_panels_work_in_binders_jupyterlab(launched):
+    """With the base's own kernel, older than the one that requirements.txt brings."""
+    venv = Path(launched["HOME"]) / "venv/bin"
+    subprocess.run([venv / "pip", "install", "-q", BASE[1]], check=True)
+    chosen = "what_its_buttons_say or stats_panel_moves or 00-start-here"
+    browser = (sys.executable, "-m", "pytest", "-q", "tests/test_browser.py", "-k", chosen)
+    lab = {"OPSKIT_LAB_PYTHON": str(venv / "python")}
+    done = subprocess.run(
+        browser, cwd=ROOT, env={**os.environ, **lab}, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
