@@ -140,6 +140,10 @@ def test_what_was_created_tells_what_can_be_forbidden() -> None:
     assert {"privileged", "host-mounts", "host-namespaces"} <= policy.forbid
     assert policy.mounts == ("/srv/a",)
     assert "SP_ALLOWBINDMOUNTFROM=/srv/a" in lines("wollomatic", evidence)
+    assert fit("wollomatic", session("POST /networks/create")).notes == []
+    volumes = fit("wollomatic", session("POST /volumes/create"))
+    assert "BINDMOUNT" not in volumes.text
+    assert "a folder of the host pass" in volumes.notes[0]
     everything = session("POST /containers/create", body=b'{"HostConfig": {"VolumesFrom": ["x"]}}')
     assert "host-mounts" not in parse_policy(fit("guard", everything).text).forbid
 

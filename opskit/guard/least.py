@@ -24,6 +24,7 @@ __all__ = ["KINDS", "Fitted", "fit", "least_policy"]
 _NAME = re.compile(r"\{[^}]*\}")
 _SAMPLES = [(one.method, _NAME.sub("name", one.path)) for one in ENDPOINTS]
 _NOWHERE = "/nonexistent"
+_CREATE = ("/containers/create", "/services/create")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _for_wollomatic(evidence: list[Evidence]) -> Fitted:
     proxy = Regexes(patterns)
     lines = [f"SP_ALLOW_{method}={pattern}" for method, pattern in patterns.items()]
     folders = {folder for one in evidence for folder in host_folders(one.asked)}
-    creates = any(one.asked.path.endswith("/create") for one in evidence)
+    creates = any(one.asked.path in _CREATE for one in evidence)
     if creates and None not in folders:
         tops = sorted(posixpath.normpath(f) for f in folders if f is not None) or [_NOWHERE]
         lines.append(f"SP_ALLOWBINDMOUNTFROM={','.join(tops)}")
@@ -161,6 +162,8 @@ def _for_wollomatic(evidence: list[Evidence]) -> Fitted:
     notes = []
     if creates:
         notes.append("of options it can forbid mounts only: privileged containers pass")
+    if any(one.asked.path == "/volumes/create" for one in evidence):
+        notes.append("volumes that are a folder of the host pass: it does not look into them")
     return Fitted("\n".join([*lines, ""]), sorted(set(refused)), count, notes)
 
 
