@@ -123,10 +123,11 @@ def cassette_dir(request: pytest.FixtureRequest) -> Path:
 def docker_host(request: pytest.FixtureRequest, cassette_dir: Path) -> Iterator[str]:
     """The address where the test's cassette answers, or is recorded; also in ``DOCKER_HOST``."""
     from opskit.wire import session
+    from opskit.wire.environment import docker_host
 
     path, options = _cassette_of(request, cassette_dir)
     running = _open(path, _mode(request.config), options)
-    with session.docker_host(running.address):
+    with docker_host(running.address):
         yield running.address
     passed = request.node.stash.get(_PASSED, False)
     if isinstance(running, session.Replay):

@@ -16,6 +16,7 @@ from opskit.cassette.match import Index
 from opskit.cassette.model import Body, Exchange, Framing, Piece, Request, Response
 from opskit.cassette.pace import Instant
 from opskit.wire import http1, relay
+from opskit.wire.bodies import Chunked
 from opskit.wire.forward import Forwarder
 from opskit.wire.listen import listen
 from opskit.wire.replay import Player
@@ -185,7 +186,7 @@ def test_whatever_a_client_sends_it_gets_an_answer_or_the_end(replay, forwarding
 @settings(max_examples=CASES // MUTANTS, deadline=None)
 def test_a_body_is_read_the_same_however_it_is_cut(sent):
     def read(parts):
-        body, used, pieces = http1.Chunked(), 0, b""
+        body, used, pieces = Chunked(), 0, b""
         try:
             for part in parts:
                 count, found = body.feed(part)

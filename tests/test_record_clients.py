@@ -14,7 +14,8 @@ import pytest
 import requests_unixsocket
 
 from opskit.cassette.format import load
-from opskit.wire.session import docker_host, open_cassette, open_recording
+from opskit.wire.environment import docker_host
+from opskit.wire.session import open_cassette, open_recording
 
 from .engines import IMAGE
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from opskit.cassette.format import load
-from opskit.wire.session import docker_host
+from opskit.wire.environment import docker_host
 
 from .engines import IMAGE
 from .registry import Registry

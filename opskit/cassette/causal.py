@@ -30,30 +30,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import orjson
-
-from opskit.cassette.format import Exchanges
+from opskit.cassette.format import requests_of
+from opskit.cassette.listening import Listening
 from opskit.cassette.model import End, Exchange, Request
+from opskit.cassette.turns import AtOnce, Turns
 
-__all__ = ["AtOnce", "Causal"]
+__all__ = ["Causal"]
 
 GRACE = 0.2
 PATIENCE = 5.0
 SHORTLY = 0.05
-
-_CONTAINER = re.compile(r"/containers/([^/?]+)/([a-z]+)")
-_EXEC = re.compile(r"/exec/([^/?]+)/start")
-_CREATE = re.compile(r"/containers/create(?:\?(?:[^#]*&)?name=([^&]*))?")
-_RENAME = re.compile(r"/rename\?(?:[^#]*&)?name=([^&]*)")
-_EVENTS = re.compile(r"/events(\?|$)")
-_LISTENING = ("attach", "logs", "stats", "wait")
-_ID = re.compile(r"[0-9a-f]{12,64}")
 
 
 @dataclass(slots=True)
@@ -87,7 +78,7 @@ class _Turns:
         self._received = 0.0
         self._to_send, self._to_come = _steps(exchange)
         head = exchange.response or exchange.request
-        self.container, blocking = pace.listening(exchange.request.target)
+        self.container, blocking = pace.listening.of(exchange.request.target)
         self.listens = self.container is not None
         self.next_call = 0
         self._at = head.at
@@ -175,30 +166,6 @@ class _Turns:
         self._pace.leave(self)
 
 
-class AtOnce:
-    """Turns that have come: of an answer that was given before, say."""
-
-    stuck = False
-
-    def ready(self, order: int) -> bool:
-        return True
-
-    async def wait(self, order: int, at: float) -> None:
-        pass
-
-    def sent(self) -> None:
-        pass
-
-    def received(self, count: int) -> None:
-        pass
-
-    def half_closed(self) -> None:
-        pass
-
-    def over(self) -> None:
-        pass
-
-
 class Causal:
     """The order of one replay (see the module's text for the rules).
 
@@ -217,11 +184,11 @@ class Causal:
         self._orders: list[int] = []
         self._judged = 0  # calls before this were made, given up, or are in _pending
         self._pending: list[_Call] = []
-        self._ids: dict[str, str] = {}
+        self.listening = Listening()
 
-    def begin(self, exchange: Exchange, *, repeated: bool = False) -> _Turns | AtOnce:
+    def begin(self, exchange: Exchange, *, repeated: bool = False) -> Turns:
         """A client has made this exchange's request (``repeated``: not for the first time)."""
-        self._learn_names(exchange)
+        self.listening.learn(exchange)
         if repeated:
             return AtOnce()
         if _changes(exchange.request):
@@ -270,7 +237,7 @@ class Causal:
         if self._calls is None:
             self._calls = [
                 _Call(request.order, request.at, request.target, place)
-                for place, request in enumerate(_requests(self._exchanges))
+                for place, request in enumerate(requests_of(self._exchanges))
                 if _changes(request)
             ]
             self._calls.sort(key=lambda call: call.order)
@@ -286,7 +253,7 @@ class Causal:
             if call.order >= order:
                 break
             if call.order not in self._gone:
-                if turns.container in ("*", self._container(call.target)):
+                if turns.container in ("*", self.listening.container(call.target)):
                     return _Missing(call.at, partial(self._gone.add, call.order))
                 if turns.indulgent:
                     return _Missing(call.at, turns.harden, SHORTLY)
@@ -310,38 +277,6 @@ class Causal:
             else:
                 self._pending.append(call)
 
-    # which container a call is about
-
-    def listening(self, target: str) -> tuple[str | None, bool]:
-        """What an exchange listens to (a container, or "*"), and whether its head listens too."""
-        if _EVENTS.search(target):
-            return "*", False
-        found = _CONTAINER.search(target)
-        if (found and found[2] in _LISTENING) or _EXEC.search(target):
-            return self._container(target), bool(found and found[2] == "wait")
-        return None, False
-
-    def _container(self, target: str) -> str:
-        found = _CONTAINER.search(target) or _EXEC.search(target)
-        return self._known(found[1]) if found else ""
-
-    def _known(self, name: str) -> str:
-        name = name[:12] if _ID.fullmatch(name) else name
-        return self._ids.get(name, name)
-
-    def _learn_names(self, exchange: Exchange) -> None:
-        target, response = exchange.request.target, exchange.response
-        if exchange.request.method != "POST" or response is None or response.status >= 300:
-            return
-        created, found = _CREATE.search(target), _CONTAINER.search(target)
-        if created and (given := _id_in(response.body())):
-            if created[1]:
-                self._ids[created[1]] = given
-        elif found and found[2] == "exec" and (given := _id_in(response.body())):
-            self._ids[given] = self._known(found[1])
-        elif found and (renamed := _RENAME.search(target)):
-            self._ids[renamed[1]] = self._known(found[1])
-
 
 def _steps(exchange: Exchange) -> tuple[list[int], list[tuple[int, float, float]]]:
     """What the engine sent and what the client sent on a hijacked connection, last first."""
@@ -364,16 +299,3 @@ def _steps(exchange: Exchange) -> tuple[list[int], list[tuple[int, float, float]
 
 def _changes(request: Request) -> bool:
     return request.method not in ("GET", "HEAD")
-
-
-def _id_in(body: bytes) -> str:
-    try:
-        return str(orjson.loads(body)["Id"])[:12]
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _requests(exchanges: Sequence[Exchange]) -> Iterable[Request]:
-    if isinstance(exchanges, Exchanges):
-        return exchanges.requests()
-    return (exchange.request for exchange in exchanges)

@@ -18,10 +18,10 @@ from opskit.cassette import linesfile, yamlfile
 from opskit.cassette.blobs import BlobFolder
 from opskit.cassette.linesfile import Lines
 from opskit.cassette.model import Exchange, Request
+from opskit.cassette.plain import RecordError
 from opskit.cassette.records import (
     Blob,
     Record,
-    RecordError,
     Spool,
     decode,
     decode_request,
@@ -33,7 +33,7 @@ from opskit.errors import CassetteError, CassetteFormatError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cassette", "Exchanges", "load", "save", "write"]
+__all__ = ["Cassette", "Exchanges", "load", "requests_of", "save", "write"]
 
 
 @dataclass(repr=False)
@@ -151,6 +151,13 @@ class Exchanges(Sequence[Exchange]):
             f"{self._path}, line {line}: exchange {index + 1}: {error}",
             "restore the file from version control, or record it again; it was not changed",
         )
+
+
+def requests_of(exchanges: Sequence[Exchange]) -> Iterable[Request]:
+    """The requests of exchanges: of a file's, without reading an answer."""
+    if isinstance(exchanges, Exchanges):
+        return exchanges.requests()
+    return (exchange.request for exchange in exchanges)
 
 
 def load(path: str | os.PathLike[str]) -> Cassette:

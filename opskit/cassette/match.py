@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 from opskit.cassette.canonical import MATCH_ON, Form, form
 from opskit.cassette.difference import differences, short
-from opskit.cassette.format import Exchanges
+from opskit.cassette.format import Exchanges, requests_of
 from opskit.cassette.model import Body, Exchange, Headers, Request
 from opskit.cassette.names import Names, bonds
 from opskit.cassette.nearest import describe
@@ -108,7 +108,7 @@ class Index:
         self._shapes: dict[Any, array[int]] | None = None
         self._said = Said(exchanges)
         self.names = Names()
-        for index, request in enumerate(_requests(exchanges)):
+        for index, request in enumerate(requests_of(exchanges)):
             key = self._key(self._form(request))
             same = self._queues.setdefault(key, index)
             if isinstance(same, array):
@@ -191,7 +191,7 @@ class Index:
     def _by_shape(self) -> dict[Any, array[int]]:
         if self._shapes is None:
             self._shapes = {}
-            for index, request in enumerate(_requests(self._exchanges)):
+            for index, request in enumerate(requests_of(self._exchanges)):
                 shape = _shape(self._form(request), self._on)
                 self._shapes.setdefault(shape, array("L")).append(index)
         return self._shapes
@@ -267,9 +267,3 @@ def _request(exchanges: Sequence[Exchange], index: int) -> Request:
     if isinstance(exchanges, Exchanges):
         return exchanges.request(index)
     return exchanges[index].request
-
-
-def _requests(exchanges: Sequence[Exchange]) -> Iterable[Request]:
-    if isinstance(exchanges, Exchanges):
-        return exchanges.requests()
-    return (exchange.request for exchange in exchanges)

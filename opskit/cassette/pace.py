@@ -6,37 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from opskit.cassette.causal import AtOnce, Causal
+from opskit.cassette.causal import Causal
 from opskit.cassette.model import Exchange
+from opskit.cassette.turns import AtOnce, Turns
 
-__all__ = ["PACES", "Pace", "Turns", "pace_named"]
+__all__ = ["PACES", "Pace", "pace_named"]
 
 PACES = ("causal", "recorded", "instant")
-
-
-class Turns(Protocol):
-    """When the things that one replayed exchange sends may be sent."""
-
-    stuck: bool
-    """Set while the client does not read."""
-
-    def ready(self, order: int) -> bool:
-        """Whether what has this place in the recording may be sent now."""
-
-    async def wait(self, order: int, at: float) -> None:
-        """Wait until it may be sent."""
-
-    def sent(self) -> None:
-        """It was sent."""
-
-    def received(self, count: int) -> None:
-        """The client has sent bytes on a hijacked connection."""
-
-    def half_closed(self) -> None:
-        """The client sends no more on a hijacked connection."""
-
-    def over(self) -> None:
-        """The exchange is over, however it ended."""
 
 
 class Pace(Protocol):

@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from opskit.cassette.model import Body, End, Exchange, Framing, Headers, Piece, Request, Response
+from opskit.cassette.plain import RecordError, as_bytes, as_loose_text, as_text, as_whole, why
 
-__all__ = ["Blob", "RecordError", "Spool", "decode", "decode_request", "encode", "spool_of"]
+__all__ = ["Blob", "Spool", "decode", "decode_request", "encode", "spool_of"]
 
 BASE_URL = "http://localhost:2375"
 """What vcrpy sees as the engine's address: docker's own port for plain TCP."""
@@ -37,10 +38,6 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
 _NO_RESPONSE = {"code": 502, "message": "No response was recorded"}
 
 Record = dict[str, Any]
-
-
-class RecordError(ValueError):
-    """A record does not have the shape of an exchange."""
 
 
 @dataclass(slots=True)
@@ -132,20 +129,20 @@ def decode_request(record: Record, blobs: Path) -> Request:
         origin = _ORIGIN.match(uri)
         order, at = extra.get("order") or (0,), extra.get("at") or (0.0,)
         request = Request(
-            _text(given["method"]),
+            as_text(given["method"]),
             (uri[origin.end() :] or "/") if origin else uri,
             _headers(given.get("headers"), extra.get("request_headers")),
             _body(_beside(extra, "request_blob", blobs, given.get("body")), extra.get("upload")),
-            order=_whole(order[0]),
+            order=as_whole(order[0]),
             at=float(at[0]),
         )
         if "http" in extra:
-            request.version = _text(extra["http"][0])
+            request.version = as_text(extra["http"][0])
         return request
     except RecordError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"its request is not one ({_why(error)})") from error
+        raise RecordError(f"its request is not one ({why(error)})") from error
 
 
 def decode(record: Record, blobs: Path, number: int) -> Exchange:
@@ -154,7 +151,7 @@ def decode(record: Record, blobs: Path, number: int) -> Exchange:
     try:
         extra = record.get("opskit") or {}
         exchange = Exchange(
-            _whole(extra.get("number", number)),
+            as_whole(extra.get("number", number)),
             request,
             end=End(extra.get("end", "complete")),
             replayable=bool(extra.get("replayable", True)),
@@ -164,30 +161,30 @@ def decode(record: Record, blobs: Path, number: int) -> Exchange:
             # vcrpy knows neither order nor pieces: one after the other, each body in one piece.
             request.order, exchange.end_order = 4 * number - 3, 4 * number
         else:
-            exchange.end_order = _whole(extra["order"][2])
+            exchange.end_order = as_whole(extra["order"][2])
         if not extra.get("no_response"):
             exchange.response = _response(record["response"], extra, blobs, request.order)
         return exchange
     except RecordError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"its response is not one ({_why(error)})") from error
+        raise RecordError(f"its response is not one ({why(error)})") from error
 
 
 def _response(given: Record, extra: Record, blobs: Path, order: int) -> Response:
     status = given["status"]
-    code = _whole(status["code"])
+    code = as_whole(status["code"])
     if not 100 <= code <= 999:
         raise RecordError(f"{code} is no HTTP status")
     response = Response(
         code,
-        _text(status.get("message") or ""),
+        as_text(status.get("message") or ""),
         _headers(given.get("headers"), extra.get("response_headers")),
-        order=_whole(extra["order"][1]) if extra else order + 1,
+        order=as_whole(extra["order"][1]) if extra else order + 1,
         at=float(extra["at"][1]) if extra else 0.0,
     )
     if "http" in extra:
-        response.version = _text(extra["http"][1])
+        response.version = as_text(extra["http"][1])
     response.framing = (
         Framing(extra["framing"]) if "framing" in extra else _guess_framing(response.headers)
     )
@@ -195,9 +192,9 @@ def _response(given: Record, extra: Record, blobs: Path, order: int) -> Response
     if "blob" in extra and "pieces" not in extra:
         response.blob = str(_kept(extra["blob"], blobs))
         return response
-    data = _bytes(_beside(extra, "blob", blobs, body))
+    data = as_bytes(_beside(extra, "blob", blobs, body))
     if "pieces" in extra:
-        client = _bytes(_beside(extra, "client_blob", blobs, extra.get("client")))
+        client = as_bytes(_beside(extra, "client_blob", blobs, extra.get("client")))
         response.pieces = _cut(extra["pieces"], data, client)
     elif data:
         response.pieces = [Piece(response.order + 1, response.at, "engine", data)]
@@ -210,7 +207,7 @@ def _beside(extra: Record, name: str, blobs: Path, inside: Any) -> Any:
 
 
 def _kept(blob: Record, blobs: Path) -> Path:
-    path = blobs / _text(blob["sha256"])
+    path = blobs / as_text(blob["sha256"])
     if not path.is_file():
         raise RecordError(f"the body that it names is missing: {path}")
     if path.stat().st_size != blob["length"]:
@@ -256,13 +253,13 @@ def _grouped(headers: Headers, extra: Record, key: str) -> dict[str, list[str]]:
 
 def _headers(grouped: Any, exact: Any) -> Headers:
     if exact is not None:
-        return [(_text(name), _text(value)) for name, value in exact]
+        return [(as_text(name), as_text(value)) for name, value in exact]
     headers: Headers = []
     for name, values in (grouped or {}).items():
         if isinstance(values, (list, tuple)):
-            headers += [(_text(name), _loose_text(value)) for value in values]
+            headers += [(as_text(name), as_loose_text(value)) for value in values]
         else:
-            headers.append((_text(name), _loose_text(values)))
+            headers.append((as_text(name), as_loose_text(values)))
     return headers
 
 
@@ -270,45 +267,11 @@ def _body(data: Any, upload: Any) -> Body:
     if upload is not None:
         return Body(
             None,
-            _text(upload["sha256"]),
-            _whole(upload["length"]),
-            _text(upload.get("fingerprint", "")),
+            as_text(upload["sha256"]),
+            as_whole(upload["length"]),
+            as_text(upload.get("fingerprint", "")),
         )
     if isinstance(data, dict):  # vcrpy reads JSON bodies that other recorders left structured
         raise RecordError("its request's body is neither text nor bytes")
-    raw = _bytes(data)
+    raw = as_bytes(data)
     return Body(raw, length=len(raw))
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if value is None:
-        return b""
-    if isinstance(value, str):
-        return value.encode()
-    raise RecordError(f"a body is {type(value).__name__}, not text or bytes")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise RecordError(f"{value!r} is not text")
-
-
-def _loose_text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise RecordError(f"the header value {value!r} is not text")
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise RecordError(f"{value!r} is not a whole number")
-
-
-def _why(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -10,9 +10,10 @@ import orjson
 
 from opskit.errors import BadResponse, EngineLost, EngineUnresponsive
 from opskit.guard.subjects import Container, Subjects
+from opskit.wire.bodies import response_body
 from opskit.wire.call import Client
 from opskit.wire.duplex import Duplex
-from opskit.wire.http1 import Malformed, find_head, parse_response, response_body
+from opskit.wire.http1 import Malformed, find_head, parse_response
 from opskit.wire.upstream import Dial
 
 __all__ = ["Lookup"]

@@ -9,7 +9,7 @@ import hashlib
 
 from opskit.cassette.match import Match
 from opskit.cassette.model import End, Framing, Piece, Response
-from opskit.cassette.pace import Turns
+from opskit.cassette.turns import Turns
 from opskit.wire.call import Call
 from opskit.wire.http1 import ResponseHead, parse_response
 

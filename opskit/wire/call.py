@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Literal, Protocol
 
 from opskit.cassette.model import End, Framing
+from opskit.wire.bodies import request_body
 from opskit.wire.duplex import HELD, Duplex
-from opskit.wire.http1 import Malformed, RequestHead, ResponseHead, parse_response, request_body
+from opskit.wire.http1 import Malformed, RequestHead, ResponseHead, parse_response
 
 __all__ = ["BODY_TIMEOUT", "Call", "Client", "ClientGone", "Observer", "Service", "Side", "refusal"]
 

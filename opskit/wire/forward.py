@@ -11,9 +11,10 @@ import re
 
 from opskit.cassette.model import End, Framing
 from opskit.errors import BadResponse, EngineError
+from opskit.wire.bodies import response_body
 from opskit.wire.call import Call, Client, ClientGone, Side
 from opskit.wire.duplex import Duplex
-from opskit.wire.http1 import Malformed, ResponseHead, find_head, parse_response, response_body
+from opskit.wire.http1 import Malformed, ResponseHead, find_head, parse_response
 from opskit.wire.upstream import Dial
 
 __all__ = ["Forwarder", "hijacks"]

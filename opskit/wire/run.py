@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 
-from opskit.wire.session import DOCKER_VARIABLES
+from opskit.wire.environment import DOCKER_VARIABLES
 
 __all__ = ["run", "signals_held", "wait_for_signal"]
 

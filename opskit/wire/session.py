@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-import opskit
 from opskit.address import Address, resolve
 from opskit.cassette.canonical import MATCH_ON
 from opskit.cassette.format import Cassette, load
@@ -21,9 +16,9 @@ from opskit.cassette.match import Index
 from opskit.cassette.model import RecordMode
 from opskit.cassette.pace import pace_named
 from opskit.cassette.redact import Redactor
-from opskit.errors import EngineError
-from opskit.transport import Transport
+from opskit.wire.about import about
 from opskit.wire.call import Service
+from opskit.wire.environment import docker_host
 from opskit.wire.faults import Fault, Faults
 from opskit.wire.forward import Forwarder
 from opskit.wire.listen import listen
@@ -38,25 +33,13 @@ if TYPE_CHECKING:
     from opskit.engine import Engine
 
 __all__ = [
-    "DOCKER_VARIABLES",
     "Recording",
     "Replay",
-    "docker_host",
     "open_cassette",
     "open_recording",
     "record",
     "replay",
 ]
-
-
-DOCKER_VARIABLES = (
-    "DOCKER_HOST",
-    "DOCKER_CONTEXT",
-    "DOCKER_TLS",
-    "DOCKER_TLS_VERIFY",
-    "DOCKER_CERT_PATH",
-)
-"""What in the environment leads clients to an engine."""
 
 
 class Replay:
@@ -182,9 +165,7 @@ def open_recording(
     log = None
     try:
         log = audit.open() if audit is not None else None
-        journal = Journal(
-            path, mode=mode, redactor=Redactor(redact), metadata=_metadata(address, redact)
-        )
+        journal = Journal(path, mode=mode, redactor=Redactor(redact), metadata=about(address))
     except BaseException:
         listener.close()
         if log is not None:
@@ -297,19 +278,6 @@ def replay(
 
 
 @contextlib.contextmanager
-def docker_host(address: str) -> Iterator[None]:
-    """Point ``DOCKER_HOST`` at an address; what else would lead clients elsewhere is set aside."""
-    before = {name: os.environ.pop(name) for name in DOCKER_VARIABLES if name in os.environ}
-    os.environ["DOCKER_HOST"] = address
-    try:
-        yield
-    finally:
-        for name in DOCKER_VARIABLES:
-            os.environ.pop(name, None)
-        os.environ.update(before)
-
-
-@contextlib.contextmanager
 def _engine_at(address: str) -> Iterator[Engine]:
     from opskit.engine import Engine
 
@@ -327,22 +295,3 @@ def _matching(match: Iterable[str]) -> dict[str, Any]:
         "strict_version": "version" in wanted,
         "names": "names" not in wanted,
     }
-
-
-def _metadata(address: Address, redact: Iterable[str | bytes]) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "recorded_by": f"opskit {opskit.__version__}",
-        "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "recorded_on": f"{platform.system()} {platform.machine()}".lower(),
-    }
-    transport = Transport(address, timeout=10.0)
-    base = address.path if address.scheme == "tcp" else ""
-    try:
-        version = orjson.loads(transport.exchange("GET", base + "/version").body)
-    except (EngineError, ValueError):
-        return about
-    finally:
-        transport.close()
-    names = {"engine_version": "Version", "api_version": "ApiVersion", "platform": "Os"}
-    about.update({name: str(version.get(key, "")) for name, key in names.items()})
-    return about
