@@ -71,6 +71,7 @@ def health(
         The time that uptimes end at, where the stats tell none.
     """
     told = details(inspects)
+    stats = pd.DataFrame(stats)  # without the attrs, which are copied with every column looked at
     read = stats["time"].dt.tz_localize(None).to_numpy("datetime64[ns]").astype("int64")
     figures_of = dict(
         zip(
