@@ -167,7 +167,7 @@ def _draw(
 def _style(number: int) -> dict[str, Any]:
     return {
         "color": COLOURS[number % len(COLOURS)],
-        "linestyle": DASHES[number // len(COLOURS) % len(DASHES)],
+        "linestyle": DASHES[number % len(DASHES)],
         "linewidth": 1.4,
     }
 
@@ -200,7 +200,7 @@ def _limits(
         axes.annotate(
             f"limit of {_listed([series.names[each] for each in named])}: {size_text(limit)}",
             (0.005, limit),
-            (0, -2),
+            (0, -3),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             va="top",
