@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import opskit
-from opskit.errors import Conflict, Forbidden, NotFound, PolicyError
+from opskit.errors import APIError, Conflict, Forbidden, NotFound, PolicyError
 from opskit.guard.policyfile import parse_policy, write_policy
 from opskit.guard.session import guarding
 
@@ -133,6 +133,23 @@ def test_a_policy_about_some_containers_leaves_the_others_alone(
 
 
 @pytest.mark.live
+def test_a_build_in_anothers_network_is_about_that_container(
+    private_engine: PrivateEngine,
+) -> None:
+    private_engine.run(name="shop-net")
+    private_engine.run(name="else-net")
+    policy = parse_policy('allow = ["build"]\npost = true\ncontainers = ["shop-*"]')
+    with (
+        guarding(policy, upstream=private_engine.url) as guard,
+        opskit.connect(guard.address) as engine,
+    ):
+        with pytest.raises(Forbidden, match="'else-net' is not one of the rule's"):
+            engine.post("/build", networkmode="container:else-net", remote="x")
+        with pytest.raises(APIError) as told:
+            engine.post("/build", networkmode="container:shop-net", remote="x")
+        assert not isinstance(told.value, Forbidden)
+
+
 def test_a_rule_about_some_containers_beside_a_section(private_engine: PrivateEngine) -> None:
     private_engine.run(name="web-a")
     private_engine.run(name="store-a")

@@ -71,6 +71,10 @@ def subjects(asked: Asked) -> Subjects:
     if path == "/commit":
         named = asked.query.get("container", [])
         return Subjects(others=tuple(named), every=asked.form or not named)
+    if path == "/build":
+        modes = [mode.partition(":") for mode in asked.query.get("networkmode", [])]
+        named = [other for kind, _, other in modes if kind == "container"]
+        return Subjects(others=tuple(named), every=asked.form)
     if _IN_BODY.fullmatch(path):
         return Subjects(others=tuple(map(str, pick(asked.body, "container"))))
     if section_of(path) not in ("containers", "exec"):
