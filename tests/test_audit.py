@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -24,6 +25,7 @@ import opskit
 from opskit.audit import AuditLog
 from opskit.audit.columns import AUDIT_COLUMNS
 from opskit.audit.options import Auditing
+from opskit.audit.peer import _command
 from opskit.errors import AuditError
 from opskit.guard.policyfile import parse_policy
 from opskit.guard.session import guarding
@@ -399,3 +401,30 @@ def test_the_picture_shows_who_did_what(tmp_path: Path) -> None:
     ]
     assert opskit.plot.audit(frame, top=1).get_yticklabels()[1].get_text() == "others"
     assert opskit.plot.audit(frame.iloc[:0]).get_legend() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["curl", "-H", "X-Registry-Auth: c2VjcmV0"], "curl -H X-Registry-Auth: ********"),
+        (["curl", "-H", "Authorization: Bearer abc"], "curl -H Authorization: **********"),
+        (["curl", "-H", "Accept: text/plain"], "curl -H Accept: text/plain"),
+        (["x", "http://d/build?a=%7B%22TOKEN%22%3A%22abc%22%7D"], '"***"'),
+        (["git", "clone", "https://me:abc@host/x"], "git clone https://me:***@host/x"),
+        (["docker", "login", "-p", "abc"], "docker login -p ***"),
+        (["docker", "run", "secret-app:latest"], "docker run secret-app:latest"),
+    ],
+)
+def test_a_command_line_shows_no_secret(words: list[str], shown: str) -> None:
+    """What the log says of a client's process."""
+    program = [sys.executable, "-c", "print(flush=True); input()", *words]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        try:
+            assert running.stdout
+            assert running.stdout.readline() == b"\n"
+            told = unquote(_command(running.pid))
+        finally:
+            running.kill()
+    assert told.endswith(shown) or shown in told
+    assert "c2VjcmV0" not in told
+    assert "abc" not in told

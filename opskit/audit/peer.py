@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from opskit.cassette.redact import Redactor
 from opskit.cassette.secrets import mask_text, telling
 from opskit.wire.call import Client
 from opskit.wire.secure import SecureDuplex
@@ -17,6 +18,7 @@ from opskit.wire.secure import SecureDuplex
 __all__ = ["Peer", "peer_of"]
 
 _COMMAND_KEPT = 200
+_REDACTOR = Redactor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,16 @@ def _without_secrets(words: list[str]) -> Iterator[str]:
             secret |= word == "-p" and "login" in words
             yield word
         else:
-            yield "*" * len(word) if secret else word
+            yield "*" * len(word) if secret else _word(word)
             secret = False
+
+
+def _word(word: str) -> str:
+    """An argument, if it is a header that gives access, or a URL, without what is secret in it."""
+    name, colon, value = word.partition(": ")
+    if colon and (telling(name) or name.lower().endswith("authorization")):
+        return f"{name}: {'*' * len(value)}"
+    return _REDACTOR.target(word) if "://" in word else word
 
 
 def _name(certificate: Any) -> str:
