@@ -161,6 +161,24 @@ def test_a_replay_tells_at_its_end_what_was_not_asked_for(tmp_path: Path) -> Non
     assert told(*asked)[-1].endswith("show " + str(path) + " -n 1-2,6-7")
 
 
+def test_a_replay_says_what_is_wrong_with_an_answer_edited_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "session.yaml"
+    save(session(), path)
+    path.write_text(path.read_text().replace("code: 200", "code: soup", 1))
+    script = "curl -s --unix-socket ${DOCKER_HOST#unix://} -w '%{http_code}' http://d/_ping"
+    done = subprocess.run(
+        [sys.executable, "-m", "opskit", "replay", str(path), "--", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.endswith("500")
+    assert "'soup' is not a whole number" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert f"{path}, line" in done.stderr
+
+
 def test_a_frame_of_the_exchanges(tmp_path: Path) -> None:
     opened = load(save(session(), tmp_path / "job.jsonl"))
     frame = opened.frame()

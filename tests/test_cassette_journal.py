@@ -16,6 +16,7 @@ import pytest
 
 from opskit.cassette.format import Cassette, load, save
 from opskit.cassette.journal import Journal
+from opskit.cassette.lock import lock_journal
 from opskit.cassette.model import Body, End, Exchange, Framing, Piece, Request, Response
 from opskit.cassette.recovery import recover
 from opskit.cassette.redact import Redactor
@@ -131,6 +132,22 @@ def test_modes(tmp_path: Path, ending: str) -> None:
     anew.close()
     assert bodies(path) == {1: (b"three\n", End.COMPLETE)}
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_once_does_not_begin_over_what_another_has_just_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other ends between the look at the target and the lock."""
+    path = tmp_path / "c.yaml"
+
+    def ends_meanwhile(journal: Path, target: Path) -> int:
+        save(Cassette(), target)
+        return lock_journal(journal, target)
+
+    monkeypatch.setattr("opskit.cassette.journal.lock_journal", ends_meanwhile)
+    with pytest.raises(CassetteError, match="exists"):
+        begin(path)
+    assert os.listdir(tmp_path) == ["c.yaml"]
 
 
 def test_once_does_not_replace_what_appeared_meanwhile(tmp_path: Path) -> None:
@@ -397,6 +414,19 @@ def test_a_folder_that_is_not_there_and_one_that_is_read_only(tmp_path: Path) ->
         begin(tmp_path / "none" / "c.yaml")
     with pytest.raises(CassetteError, match="name it"):
         begin(tmp_path / "c.txt")
+
+
+def test_a_cassette_that_somebody_made_read_only(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    save(Cassette(), path)
+    path.chmod(0o444)
+    for mode in ("all", "new_episodes"):
+        with pytest.raises(CassetteError, match="read-only"):
+            begin(path, mode)
+    with pytest.raises(CassetteError, match="read-only"):
+        save(Cassette(), path)
+    assert os.listdir(tmp_path) == ["c.yaml"]
+    assert list(load(path).exchanges) == []
 
 
 def test_a_read_only_disk(small_disk: Path) -> None:

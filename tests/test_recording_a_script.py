@@ -81,6 +81,26 @@ def test_record_mode_once_replays_what_is_there(
 
 
 @pytest.mark.live
+def test_the_command_line_says_when_it_replays_instead(
+    private_engine: PrivateEngine, tmp_path: Path
+) -> None:
+    words = ["record", "-o", "c.yaml", "--upstream", private_engine.url, "--"]
+    told = [
+        subprocess.run(
+            [sys.executable, "-m", "opskit", *words, "docker", "version"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            cwd=tmp_path,
+        ).stderr
+        for _ in range(2)
+    ]
+    assert "exchanges recorded to c.yaml" in told[0]
+    assert "c.yaml was replayed, and nothing was recorded (mode once): --mode all" in told[1]
+
+
+@pytest.mark.live
 def test_the_environment_leads_every_client_to_the_recorder_and_is_put_back(
     private_engine: PrivateEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -216,6 +216,7 @@ def write(
 ) -> Path:
     """Write exchanges whose bytes are apart from them: to a temporary file, then in one step."""
     kind = kind_of(path)
+    refuse_read_only(path)
     folder = BlobFolder(path)
     wanted: set[str] = set()
     limit = yamlfile.BODY_LIMIT if kind == "yaml" else linesfile.BODY_LIMIT
@@ -241,6 +242,13 @@ def write(
     _sync_folder(path.parent)
     folder.keep_only(wanted)
     return path
+
+
+def refuse_read_only(path: Path) -> None:
+    """Leave a file that somebody made read-only, though its folder would let it be replaced."""
+    with contextlib.suppress(FileNotFoundError):
+        if not path.stat().st_mode & 0o222:
+            raise CassetteError(f"{path} is read-only", f"write elsewhere, or: chmod u+w {path}")
 
 
 def kind_of(path: Path) -> str:

@@ -75,6 +75,7 @@ class Journal:
         self._redactor = redactor
         self._metadata = metadata
         formats.kind_of(self.target)
+        formats.refuse_read_only(self.target)
         if self.mode is RecordMode.NONE:
             raise CassetteError("record mode 'none' records nothing", "choose once or all")
         if self.mode is RecordMode.ONCE and self.target.exists():
@@ -84,6 +85,10 @@ class Journal:
         self.path = journal_of(self.target)
         self._folder = BlobFolder(self.target).path
         self._fd = lock_journal(self.path, self.target)
+        if self.mode is RecordMode.ONCE and self.target.exists():  # who held the lock has made it
+            self.path.unlink()
+            os.close(self._fd)
+            raise _exists(self.target)
         self._size = 0
         self._open: dict[int, InFlight] = {}
         with self._kept_errors():

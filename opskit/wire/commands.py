@@ -88,9 +88,15 @@ def record(
         finally:
             session.close()
     if isinstance(session, Recording):
-        click.echo(f"opskit: {session.count} exchanges recorded to {path}", err=True)
+        exchanges = "exchange" if session.count == 1 else "exchanges"
+        click.echo(f"opskit: {session.count} {exchanges} recorded to {path}", err=True)
     else:
         _tell(session)
+        click.echo(
+            f"opskit: {path} was replayed, and nothing was recorded (mode {mode}): "
+            "--mode all records it anew, new_episodes adds to it",
+            err=True,
+        )
     raise SystemExit(status)
 
 

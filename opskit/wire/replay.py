@@ -5,7 +5,7 @@ from __future__ import annotations
 from opskit.cassette.match import Index, Match
 from opskit.cassette.model import Body
 from opskit.cassette.pace import Pace
-from opskit.errors import NoRecordedMatch
+from opskit.errors import CassetteError, NoRecordedMatch
 from opskit.wire.answer import Answer
 from opskit.wire.call import Call, Client, Observer
 from opskit.wire.http1 import RequestHead
@@ -30,7 +30,7 @@ class Player:
     Attributes
     ----------
     refused : list of str
-        Why requests were refused that had been recorded, but cannot be replayed.
+        Why requests were refused that had been recorded, but could not be replayed.
     """
 
     def __init__(self, index: Index, pace: Pace) -> None:
@@ -55,13 +55,18 @@ class Player:
             message = f"{error.message}\n  -> {error.remedy}" if error.remedy else error.message
             await call.refuse(501, "Not Implemented", message, [("X-Opskit-Error", NO_MATCH)])
             return
+        except CassetteError as error:  # damaged where nobody had looked before
+            self.refused.append(str(error))
+            headers = [("X-Opskit-Error", "damaged-cassette")]
+            await call.refuse(500, "Internal Server Error", str(error), headers)
+            return
         await self.play(call, match)
 
     def known(self, request: RequestHead, body: Body) -> Match | None:
-        """The recorded exchange that answers this request, if there is one."""
+        """The recorded exchange that answers this request, if there is one that can be read."""
         try:
             return self._find(request, body)
-        except NoRecordedMatch:
+        except (NoRecordedMatch, CassetteError):
             return None
 
     def _find(self, request: RequestHead, body: Body) -> Match:

@@ -16,6 +16,7 @@ from opskit.cassette.match import Index
 from opskit.cassette.model import RecordMode
 from opskit.cassette.pace import pace_named
 from opskit.cassette.redact import Redactor
+from opskit.errors import CassetteError
 from opskit.wire.about import about
 from opskit.wire.call import Service
 from opskit.wire.environment import docker_host
@@ -52,7 +53,7 @@ class Replay:
     cassette : Cassette
         What is replayed.
     refused : list of str
-        Why requests were refused that had been recorded, but cannot be replayed.
+        Why requests were refused that had been recorded, but could not be replayed.
     """
 
     def __init__(self, cassette: Cassette, relay: Relay, index: Index, player: Player) -> None:
@@ -166,10 +167,13 @@ def open_recording(
     try:
         log = audit.open() if audit is not None else None
         journal = Journal(path, mode=mode, redactor=Redactor(redact), metadata=about(address))
-    except BaseException:
+    except BaseException as error:
         listener.close()
         if log is not None:
             log.close()
+        if mode == "once" and isinstance(error, CassetteError) and path.exists():
+            # Somebody else has recorded it meanwhile.
+            return open_cassette(path, listen_at=listen_at, anywhere=anywhere)
         raise
     forwarder = Forwarder(dialler(address), address.path if address.scheme == "tcp" else "")
     recorder = Recorder(forwarder, journal, player=player)
