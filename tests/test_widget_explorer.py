@@ -118,3 +118,22 @@ def test_a_read_only_engine_sends_no_change(private_engine: PrivateEngine) -> No
         choose(panel, "GET", "/info")
         assert not panel._submit.disabled
         panel.close()
+
+
+def test_running_the_cell_again_keeps_the_filled_form(
+    explorer: Explorer, live_engine: Engine
+) -> None:
+    choose(explorer, "POST", "/containers/{id}/rename")
+    explorer._fields["id"].value = "web"
+    choose(explorer, "POST", "/containers/{id}/stop")
+    explorer._fields["t"].value = "7"
+    again = opskit.widgets.explorer(live_engine)
+    assert explorer.closed
+    assert again.endpoint is not None
+    assert again.endpoint.path == "/containers/{id}/stop"
+    assert (again._fields["id"].value, again._fields["t"].value) == ("web", "7")
+    choose(again, "POST", "/volumes/create")
+    again._body.value = '{"Name": "kept"}'
+    third = opskit.widgets.explorer(live_engine)
+    assert third._body.value == '{"Name": "kept"}'
+    third.close()

@@ -15,7 +15,8 @@ from opskit.cassette.format import Cassette as Recorded
 from opskit.cassette.format import load
 from opskit.cassette.model import Exchange
 from opskit.cassette.show import bodies
-from opskit.widgets.panel import Panel, beside
+from opskit.widgets.panel import Panel
+from opskit.widgets.style import beside
 from opskit.wire.session import Replay, open_cassette
 
 __all__ = ["Cassette"]
@@ -61,8 +62,8 @@ class Cassette(Panel):
         self._serve.observe(self._on_serve, "value")
         self._pace.observe(lambda _: self._serve_again(), "value")
         self._list()
-        self.remember("exchange", self._exchanges)
         self.tell("choose an exchange")
+        self.remember("exchange", self._exchanges)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -90,6 +91,8 @@ class Cassette(Panel):
         exchange = self.exchange
         self._stopping.set()
         text = "\n".join(bodies(exchange, limit=200)) if exchange else ""
+        told = f"exchange {exchange.number}" if exchange else "choose an exchange"
+        self.tell(f"{told} of {len(self._frame)}" if exchange else told)
         self._detail.value = f"<pre style='{BLOCK}' tabindex='0'>{html.escape(text)}</pre>"
 
     def _replay(self) -> None:

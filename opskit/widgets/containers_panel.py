@@ -13,7 +13,8 @@ import pandas as pd
 from opskit.engine import Engine
 from opskit.errors import OpskitError
 from opskit.frames import containers as frames
-from opskit.widgets.panel import Panel, beside
+from opskit.widgets.panel import Panel
+from opskit.widgets.style import beside
 
 __all__ = ["Containers"]
 
@@ -58,6 +59,7 @@ class Containers(Panel):
             widget.observe(lambda _: self._show(), "value")
         self.refresh()
         self.remember("rows", self._rows)
+        self.remember("argument", self._argument)
 
     def _buttons(self) -> list[W.Widget]:
         looks: list[tuple[str, Callable[[], None]]] = [

@@ -20,8 +20,9 @@ from opskit import plot
 from opskit.engine import Engine
 from opskit.events.watch import NOT_EVENTS, Watch
 from opskit.frames.events import rows_frame
-from opskit.widgets.panel import Panel, beside
+from opskit.widgets.panel import Panel
 from opskit.widgets.picture import Picture, png
+from opskit.widgets.style import beside
 
 __all__ = ["Events"]
 
@@ -76,6 +77,7 @@ class Events(Panel):
             self.remember(name, widget)
             widget.observe(lambda _: self._show(), "value")
         self._window.observe(self._rewatch, "value")
+        self.remember("pause", self._pause)
         self._pause.observe(lambda _: self._show(), "value")
         if live and "live" not in self._former:
             self.start()

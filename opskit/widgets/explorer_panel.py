@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import html
 import json
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import ipywidgets as W
-import pandas as pd
 
 from opskit.api import Endpoint, Param, render
 from opskit.api.endpoints import ENDPOINTS
 from opskit.api.search import ranked
 from opskit.engine import Engine
-from opskit.engine.replies import decode
-from opskit.errors import APIError, EngineUnresponsive, OpskitError
-from opskit.frames.record import Record
-from opskit.frames.sdk import frame
+from opskit.errors import OpskitError
+from opskit.widgets.answer import Answer, as_html, send
 from opskit.widgets.panel import Panel
+from opskit.widgets.style import BLOCK
 
 __all__ = ["Explorer"]
 
-STREAM_SECONDS = 3.0
-MOST_BYTES = 4_000_000
-ROWS = 50
-BLOCK = "max-height: 24em; overflow: auto; white-space: pre-wrap; margin: 0 0 .6em"
 HINTS = {
     "bool": "true or false",
     "int": "a number",
@@ -37,17 +28,6 @@ HINTS = {
     "json": "JSON",
     "list": "one, two",
 }
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came back for one call."""
-
-    status: int
-    seconds: float
-    headers: Mapping[str, str]
-    body: Any
-    cut: bool = False
 
 
 class Explorer(Panel):
@@ -95,6 +75,9 @@ class Explorer(Panel):
         self.remember("search", self._search)
         self._list()
         self.remember("endpoint", self._endpoints)
+        for name, field in self._fields.items():
+            self.remember(f"field {name}", field)
+        self.remember("body", self._body)
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -118,13 +101,17 @@ class Explorer(Panel):
         endpoint = self.endpoint
         if endpoint is None:
             return
-        kept = {name: field.value for name, field in self._fields.items()}
-        self._fields = {p.name: self._field(p) for p in endpoint.params}
+        former, self._fields = self._fields, {p.name: self._field(p) for p in endpoint.params}
+        for name in former:
+            del self._chosen[f"field {name}"]
         for name, field in self._fields.items():
-            if kept.get(name):
-                field.value = kept[name]
+            if name in former and former[name].value:
+                field.value = former[name].value
             field.observe(lambda _: self._render(), "value")
+            self._chosen[f"field {name}"] = (field, "value")
         self._form.children = tuple(self._fields.values())
+        for field in former.values():
+            field.close()
         takes_json = bool(endpoint.body) and "application/json" in endpoint.consumes
         self._body.layout.display = "" if takes_json else "none"
         self._body.placeholder = endpoint.body
@@ -217,57 +204,24 @@ class Explorer(Panel):
         label = f"{call[0]} {call[1]}"
 
         def do() -> None:
-            self.act(label, lambda: self.send(*call), self._show)
+            endless = bool(endpoint and endpoint.streams)
+            self.act(
+                label,
+                lambda: send(self._engine, *call, endless=endless, timeout=self._timeout),
+                self._show,
+            )
 
         if endpoint is not None and endpoint.read_only:
             do()
         else:
             self.ask(f"{label} changes the engine. Send it?", "Send", do)
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, Any],
-        body: Any,
-        headers: Mapping[str, str],
-    ) -> Answer:
-        """Send the call and read its answer, of an endless one what comes in a few seconds."""
-        begun = time.perf_counter()
-        endless = bool(self.endpoint and self.endpoint.streams)
-        wait = STREAM_SECONDS if endless else self._timeout
-        try:
-            stream = self._engine.open_stream(
-                path, method=method, json=body, headers=headers, timeout=wait, **query
-            )
-        except APIError as error:
-            told = {"message": error.message, "what to do": error.remedy}
-            return Answer(error.status, time.perf_counter() - begun, {}, told)
-        data, cut = bytearray(), False
-        with stream:
-            try:
-                for chunk in stream:
-                    data += chunk
-                    late = endless and time.perf_counter() - begun > wait
-                    if late or len(data) > MOST_BYTES:
-                        cut = True
-                        break
-            except EngineUnresponsive:
-                if not endless:
-                    raise
-                cut = True
-        seconds = time.perf_counter() - begun
-        kind = stream.headers.get("content-type", "")
-        if cut:
-            data = data[: data.rfind(b"\n") + 1] or data
-        return Answer(stream.status, seconds, stream.headers, decode(bytes(data), kind, path), cut)
-
     def _show(self, answer: Answer) -> None:
-        self._result.value = _answer_html(answer)
+        self._result.value = as_html(answer)
         self.answer = answer
 
     def table(self) -> str:
-        shown = _answer_html(self.answer) if self.answer else ""
+        shown = as_html(self.answer) if self.answer else ""
         return f"{self._about.value}{self._calls.value}{shown}"
 
     def __repr__(self) -> str:
@@ -309,33 +263,3 @@ def _about(endpoint: Endpoint) -> str:
     if endpoint.needs_swarm:
         facts.append("needs a swarm")
     return f"<p>{html.escape(endpoint.summary)}<br><small>{'; '.join(facts)}</small></p>"
-
-
-def _answer_html(answer: Answer) -> str:
-    cut = ", cut here: the stream goes on" if answer.cut else ""
-    head = f"<b>{answer.status}</b> in {answer.seconds * 1000:.0f} ms{cut}"
-    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
-    parts = [head, _fold("headers", f"<pre style='{BLOCK}'>{html.escape(headers)}</pre>")]
-    body = answer.body
-    if isinstance(body, dict | list):
-        items = body if isinstance(body, dict) else {str(n): x for n, x in enumerate(body[:ROWS])}
-        parts.append(_fold("as a tree", Record(items, "answer")._repr_html_(), True))
-        parts.append(_fold("as a DataFrame", _as_frame(body).to_html(border=0, max_rows=ROWS)))
-    elif body is not None:
-        text = body if isinstance(body, str) else f"{len(body)} bytes: {body[:2000]!r}"
-        parts.append(f"<pre style='{BLOCK}' tabindex='0'>{html.escape(text[:100_000])}</pre>")
-    return "".join(parts)
-
-
-def _as_frame(body: Any) -> pd.DataFrame:
-    try:
-        return frame(body)
-    except Exception:  # not a kind that has a frame of its own: flatten it
-        rows = body if isinstance(body, list) else [body]
-        if all(isinstance(row, dict) for row in rows):
-            return pd.json_normalize(rows)
-        return pd.DataFrame({"value": rows})
-
-
-def _fold(title: str, content: str, opened: bool = False) -> str:
-    return f"<details{' open' * opened}><summary>{title}</summary>{content}</details>"

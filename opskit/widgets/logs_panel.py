@@ -15,7 +15,8 @@ from opskit.engine import Engine
 from opskit.frames.logs import LogDecoder, LogLine
 from opskit.stream import Stream
 from opskit.times import to_wire
-from opskit.widgets.panel import Panel, beside
+from opskit.widgets.panel import Panel
+from opskit.widgets.style import beside
 
 __all__ = ["Logs", "level"]
 

@@ -8,7 +8,6 @@ traits only in calls that were handed to that loop.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import contextvars
@@ -20,34 +19,10 @@ from typing import Any
 
 import ipywidgets as W
 
-__all__ = ["Panel", "beside", "kernel_loop"]
+from opskit.widgets.kernel import cell_id, kernel_loop
+from opskit.widgets.style import STYLE
 
-STYLE = """<style>
-.opskit-panel { color: var(--jp-ui-font-color1, #222); }
-.opskit-panel .opskit-bar { align-items: center; }
-.opskit-panel .opskit-status { min-height: 1.4em; margin-left: .5em; }
-.opskit-panel .widget-checkbox { width: auto; margin-right: 1em; }
-.opskit-panel .opskit-error { color: var(--jp-error-color1, #b00020); font-weight: 600; }
-.opskit-panel .widget-html-content { line-height: 1.5; }
-.opskit-panel .jp-RenderedHTMLCommon table { margin-left: 0; }
-.opskit-panel .jp-RenderedHTMLCommon th:first-child,
-.opskit-panel .jp-RenderedHTMLCommon td:first-child,
-.opskit-texts .jp-RenderedHTMLCommon th, .opskit-texts .jp-RenderedHTMLCommon td {
-  text-align: left; }
-.opskit-panel .opskit-choosers { flex-flow: row wrap; align-items: center; }
-.opskit-panel .opskit-choosers > .widget-dropdown { width: auto; margin-right: 1em; }
-.opskit-panel .opskit-choosers .widget-label { width: auto; }
-.opskit-panel .opskit-listed { flex-direction: column; align-items: stretch; }
-.opskit-panel .opskit-listed > label { width: auto; max-width: none; text-align: left; }
-.opskit-panel .opskit-listed > label, .opskit-panel .opskit-listed > select {
-  font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px);
-  white-space: pre; margin: 0; }
-.opskit-panel .opskit-listed > label { padding-left: 5px; }
-.opskit-panel button:focus-visible, .opskit-panel input:focus-visible,
-.opskit-panel select:focus-visible, .opskit-panel textarea:focus-visible,
-.opskit-panel summary:focus-visible, .opskit-panel [tabindex]:focus-visible {
-  outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
-</style>"""
+__all__ = ["Panel"]
 
 _open: dict[Hashable, Panel] = {}
 
@@ -56,35 +31,6 @@ _open: dict[Hashable, Panel] = {}
 def _end_all() -> None:
     for panel in list(_open.values()):
         panel.end()
-
-
-def kernel_loop() -> asyncio.AbstractEventLoop | None:
-    """The main shell's event loop; None in a script or a test. To be called from a cell."""
-    with contextlib.suppress(Exception):
-        from IPython import get_ipython
-
-        shell = get_ipython()
-        if shell is not None and hasattr(shell, "kernel"):
-            loop: asyncio.AbstractEventLoop = shell.kernel.io_loop.asyncio_loop
-            return loop
-    return None
-
-
-def _cell() -> str:
-    """The id of the cell that is running, so that running it again replaces its panel."""
-    with contextlib.suppress(Exception):
-        from IPython import get_ipython
-
-        parent = get_ipython().kernel.get_parent()
-        return str(parent["metadata"].get("cellId", ""))
-    return ""
-
-
-def beside(*widgets: W.Widget) -> W.HBox:
-    """Widgets beside each other, below each other where the page is narrow."""
-    box = W.HBox(widgets)
-    box.add_class("opskit-choosers")
-    return box
 
 
 class Panel(W.VBox):  # type: ignore[misc]
@@ -114,7 +60,7 @@ class Panel(W.VBox):  # type: ignore[misc]
         self._context = contextvars.copy_context()
         self._halt: threading.Event | None = None
         self._chosen: dict[str, tuple[W.Widget, str]] = {}
-        self._key = (type(self).__name__, key, _cell())
+        self._key = (type(self).__name__, key, cell_id())
         self._former: dict[str, Any] = {}
         self.interval = interval
         self.readings = 0
@@ -123,12 +69,8 @@ class Panel(W.VBox):  # type: ignore[misc]
         self._once = W.Button(description="Refresh", tooltip="read once")
         self._status = W.HTML("stopped")
         self._confirm = W.HBox([])
-        for widget, name in (
-            (self._toggle, "live"),
-            (self._once, "refresh"),
-            (self._status, "status"),
-            (self._confirm, "confirm"),
-        ):
+        named = {"live": self._toggle, "refresh": self._once, "status": self._status}
+        for name, widget in {**named, "confirm": self._confirm}.items():
             widget.add_class(f"opskit-{name}")
         self.bar = W.HBox([self._toggle, self._once, self._status])
         self.bar.add_class("opskit-bar")
@@ -229,29 +171,29 @@ class Panel(W.VBox):  # type: ignore[misc]
             try:
                 data = self.read()
             except Exception as error:  # an engine that is away may come back: go on asking
-                self._later(self._tell_live, halt, error)
-            else:
-                self._later(self._paint_live, halt, data)
+                data = error
+            self._later(self._show_live, halt, data)
             spent = time.monotonic() - begun  # a slow reading may not take all of the kernel's time
             halt.wait(max(self.interval - spent, self.interval / 4))
         if self._halt in (None, halt):  # opened by a reading that was under way
             self.release()
 
-    def _paint_live(self, halt: threading.Event, data: Any) -> None:
-        if not halt.is_set():  # what arrives late is dropped
-            self._painted(data)
+    def _show_live(self, halt: threading.Event, data: Any) -> None:
+        if halt.is_set():  # what arrives late is dropped
+            return
+        if isinstance(data, Exception):
+            self.tell(data)
+        elif self._painted(data):
             self.tell(self.state())
 
-    def _tell_live(self, halt: threading.Event, error: Exception) -> None:
-        if not halt.is_set():
-            self.tell(error)
-
-    def _painted(self, data: Any) -> None:
+    def _painted(self, data: Any) -> bool:
         self.readings += 1
         try:
             self.paint(data)
         except Exception as error:
             self.tell(error)
+            return False
+        return True
 
     def _later(self, call: Callable[..., None], *args: Any) -> None:
         if self.closed:
@@ -266,7 +208,7 @@ class Panel(W.VBox):  # type: ignore[misc]
         self,
         label: str,
         work: Callable[[], Any],
-        then: Callable[[Any], None] | None = None,
+        then: Callable[[Any], object] | None = None,
     ) -> threading.Thread:
         """Do ``work`` in a thread, telling that it is under way, then its result or its error.
 
@@ -287,7 +229,7 @@ class Panel(W.VBox):  # type: ignore[misc]
         thread.start()
         return thread
 
-    def _acted(self, label: str, then: Callable[[Any], None] | None, result: Any) -> None:
+    def _acted(self, label: str, then: Callable[[Any], object] | None, result: Any) -> None:
         if label:
             self.tell(f"{label}: done")
         if then is not None:

@@ -12,8 +12,9 @@ import pandas as pd
 from opskit import plot
 from opskit.engine import Engine
 from opskit.stats.sampler import Sampler
-from opskit.widgets.panel import Panel, beside
+from opskit.widgets.panel import Panel
 from opskit.widgets.picture import Picture, png
+from opskit.widgets.style import beside
 
 __all__ = ["Stats"]
 
