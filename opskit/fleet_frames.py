@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from opskit.asking import Members
 from opskit.engine import Engine
 from opskit.errors import OpskitError
-from opskit.fleet_watch import FleetWarning
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Gathering", "failures", "first_line", "silence"]
+__all__ = ["FleetWarning", "Gathering", "failures", "first_line", "silence"]
 
 _SORTED = {"events": "time", "stats": "time", "timeline": "begin", "incidents": "begin"}
+
+
+class FleetWarning(UserWarning):
+    """An engine of the fleet did not answer; the frame holds the others' rows."""
 
 
 class Gathering:

@@ -14,12 +14,9 @@ from typing import Self
 
 from opskit.errors import OpskitError
 from opskit.events.watch import NOT_EVENTS, Row, Watch
+from opskit.fleet_frames import FleetWarning
 
-__all__ = ["FleetWarning", "FleetWatch"]
-
-
-class FleetWarning(UserWarning):
-    """An engine of the fleet did not answer; the frame holds the others' rows."""
+__all__ = ["FleetWatch"]
 
 
 class FleetWatch(Iterator[Row]):
