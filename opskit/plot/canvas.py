@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ __all__ = [
     "byte_axis",
     "count_axis",
     "nothing",
+    "settle_ticks",
     "size_text",
     "time_axis",
 ]
@@ -145,6 +146,15 @@ class _RoundBytes(MaxNLocator):
         if unit == 1:  # bytes are written whole
             ticks = ticks[ticks == ticks.round()]
         return ticks * unit
+
+
+def settle_ticks(axis: Any) -> None:
+    """Keep the ticks as they are, for all that share the axis: worked out once, not by each."""
+    places, formatter = axis.get_majorticklocs(), axis.get_major_formatter()
+    fixed = FixedFormatter(formatter.format_ticks(places))
+    fixed.set_offset_string(formatter.get_offset())
+    axis.set_major_locator(FixedLocator(places))
+    axis.set_major_formatter(fixed)
 
 
 def nothing(axes: Axes) -> None:

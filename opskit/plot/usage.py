@@ -15,6 +15,7 @@ from opskit.plot.canvas import (
     Picture,
     byte_axis,
     nothing,
+    settle_ticks,
     size_text,
     time_axis,
 )
@@ -246,6 +247,8 @@ def _multiples(series: Series, metric: Metric) -> Any:
         panel.tick_params(labelsize=7)
     if down is None:
         panels[0].set_ylim(bottom=0)
+    for axis in (panels[0].xaxis, panels[0].yaxis):
+        settle_ticks(axis)
     for panel in panels[len(ranked) :]:
         panel.set_visible(False)
     return panels[: len(ranked)]
