@@ -15,7 +15,8 @@ those of `opskit.replay`.
 ``--block-engine``
     No test reaches an engine, with or without a cassette.
 
-Exchanges that no test of a run has played are listed at its end.
+Exchanges that no test of a run has played are listed at its end, and where all tests were run,
+also cassettes that none has used.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from opskit.unplayed import Unplayed
 
 if TYPE_CHECKING:
     from opskit.engine import Engine
@@ -65,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "cassette(name=None, *, pace, match, faults, seed): answer the test's calls to the "
         "engine from this cassette; keywords as for opskit.replay.",
     )
-    config.pluginmanager.register(_Unplayed(), "opskit-unplayed")
+    config.pluginmanager.register(Unplayed(), "opskit-unplayed")
     if config.getoption("--block-engine"):
         if _mode(config) != "none":
             raise pytest.UsageError("--block-engine and --record-mode contradict each other")
@@ -126,13 +128,14 @@ def docker_host(request: pytest.FixtureRequest, cassette_dir: Path) -> Iterator[
     from opskit.wire.environment import docker_host
 
     path, options = _cassette_of(request, cassette_dir)
+    counter: Any = request.config.pluginmanager.get_plugin("opskit-unplayed")
+    counter.uses(path, cassette_dir)
     running = _open(path, _mode(request.config), options)
     with docker_host(running.address):
         yield running.address
     passed = request.node.stash.get(_PASSED, False)
     if isinstance(running, session.Replay):
         running.close()
-        counter: Any = request.config.pluginmanager.get_plugin("opskit-unplayed")
         unplayed = [request for _, request in running.unplayed()]
         counter.add(path, unplayed, complete=passed)
     elif passed or not path.exists():
@@ -188,39 +191,3 @@ def _open(path: Path, mode: str, options: dict[str, Any]) -> Recording | Replay:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
-
-
-class _Unplayed:
-    """Which recorded exchanges no test of this run has played, over all processes."""
-
-    def __init__(self) -> None:
-        self.left: dict[str, Counter[str]] = {}
-
-    def add(self, path: Path, unplayed: list[str], *, complete: bool) -> None:
-        """A test has played a cassette; one that failed may have left out anything."""
-        found = Counter(unplayed) if complete else Counter()
-        known = self.left.setdefault(str(path), found)
-        self.left[str(path)] = known & found
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        output = getattr(session.config, "workeroutput", None)
-        if output is not None:
-            output["opskit-unplayed"] = {path: dict(left) for path, left in self.left.items()}
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        output = getattr(node, "workeroutput", {})
-        for path, left in output.get("opskit-unplayed", {}).items():
-            known = self.left.setdefault(path, Counter(left))
-            self.left[path] = known & Counter(left)
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        left = {path: counter for path, counter in self.left.items() if counter}
-        if left:
-            terminalreporter.section("cassettes with exchanges that no test played")
-        for path, counter in sorted(left.items()):
-            terminalreporter.line(f"{os.path.relpath(path)}: {counter.total()}")
-            for request, times in list(counter.items())[:10]:
-                terminalreporter.line(f"    {request}" + (f" ({times} times)" if times > 1 else ""))
-            if len(counter) > 10:
-                terminalreporter.line(f"    and {len(counter) - 10} more")

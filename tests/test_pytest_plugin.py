@@ -99,7 +99,10 @@ def test_nothing_is_loaded_before_it_is_used(tests):
     ran.assert_outcomes(passed=1)
 
 
-def test_parallel_runs_count_together(tests):
+def test_parallel_runs_count_together(tests, pytester):
+    gone = pytester.path / "cassettes/old/gone.jsonl"
+    gone.parent.mkdir()
+    save(Cassette(), gone)
     ran = tests(
         """
         import pytest
@@ -115,6 +118,12 @@ def test_parallel_runs_count_together(tests):
     )
     ran.assert_outcomes(passed=2)
     ran.stdout.no_fnmatch_line("*no test played*")
+    ran.stdout.fnmatch_lines(["*cassettes that no test used*", "cassettes/old/gone.jsonl"])
+    ran.stdout.no_fnmatch_line("cassettes/small.yaml")
+
+    some = pytester.runpytest_subprocess("-p", "opskit.testing", "-k", "info")
+    some.assert_outcomes(passed=1, deselected=1)
+    some.stdout.no_fnmatch_line("*that no test used*")
 
 
 @pytest.mark.live
