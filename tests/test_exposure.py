@@ -184,6 +184,11 @@ def container(host: dict[str, Any] | None = None, *, security: str = "", **more:
             container(Mounts=[{"Type": "bind", "Source": "/run/app.sock"}]),
         ),
         (
+            "container-host-folder",  # the engine's data is inside
+            container(Mounts=[{"Type": "bind", "Source": "/var/lib/", "RW": True}]),
+            container(Mounts=[{"Type": "bind", "Source": "/var/log", "RW": True}]),
+        ),
+        (
             "container-new-privileges",
             container({"SecurityOpt": None}),
             container({"SecurityOpt": None}, security="no-new-privileges"),

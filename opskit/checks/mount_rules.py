@@ -41,7 +41,9 @@ def _holds_socket(source: str) -> bool:
 
 
 def _sensitive(source: str) -> bool:
-    return source == "/" or any(source == place for place in (*SENSITIVE, *DATA))
+    """Whether it is one of those folders, or has one inside."""
+    inside = source.rstrip("/") + "/"
+    return any(place == source or place.startswith(inside) for place in (*SENSITIVE, *DATA))
 
 
 def _below_sensitive(source: str) -> bool:
