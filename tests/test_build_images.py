@@ -117,6 +117,7 @@ def test_a_step_that_fails(engine):
     assert engine.containers(all=True).empty
 
 
+@pytest.mark.docker_only("Podman builds with Buildah")
 def test_what_cannot_be_built(engine, folder):
     with pytest.raises(InvalidOption, match="no Dockerfile at"):
         engine.build(folder, dockerfile="nowhere")

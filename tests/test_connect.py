@@ -151,6 +151,7 @@ def test_read_only_refuses_before_anything_is_sent(private_engine: PrivateEngine
 
 
 @pytest.mark.live
+@pytest.mark.docker_only("Podman has other words for events")
 def test_a_stream_gives_lines_as_they_come_and_closes_from_another_thread(
     private_engine: PrivateEngine,
 ) -> None:

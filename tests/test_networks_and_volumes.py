@@ -18,6 +18,7 @@ def engine(emptied_engine):
         yield engine
 
 
+@pytest.mark.docker_only("Podman here has no name server")
 def test_a_network_from_its_making_to_its_end(engine):
     network = engine.create_network(
         "shop", subnet="172.31.5.0/24", gateway="172.31.5.1", labels={"app": "shop"}, internal=True

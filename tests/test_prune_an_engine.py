@@ -130,6 +130,7 @@ PRUNES = [
 ]
 
 
+@pytest.mark.docker_only("Podman refuses to prune all images")
 def test_what_is_shown_is_what_goes(litter_again):
     engine = litter_again
     for kinds, options in PRUNES:

@@ -85,6 +85,7 @@ def helper(folder: Path, name: str, answer: str, code: int = 0) -> None:
     path.chmod(0o755)
 
 
+@pytest.mark.docker_only("Podman tells no layers")
 def test_there_and_back(engine, registry):
     name = f"{registry.address}/team/box:1"
     tagged = engine.tag(IMAGE, name)

@@ -34,6 +34,7 @@ def start(engine, name="web", command="sleep 1000", **options):
     return engine.run(IMAGE, command, name=name, detach=True, stop_signal="SIGKILL", **options)
 
 
+@pytest.mark.docker_only("Podman writes mount options out")
 def test_what_the_sdks_words_mean_to_the_engine(engine):
     row = start(
         engine,
@@ -232,7 +233,8 @@ def test_commit_makes_an_image_of_it(engine):
     engine.exec("web", ["sh", "-c", "echo hello > /greeting"])
     image = engine.commit("web", "snap", tag="1", message="with greeting", author="ann",
                           changes=['CMD ["cat", "/greeting"]', "LABEL a=b"])  # fmt: skip
-    assert (image["name"], image["labels"]) == ("snap:1", {"a": "b"})
+    assert image["name"].endswith("snap:1")
+    assert image["labels"] == {"a": "b"}
     assert engine.run(image).text == "hello\n"
     engine.remove(engine.containers(all=True), force=True)
     engine.remove_image("snap:1")

@@ -90,6 +90,7 @@ def test_swarm_frames_bear_missing_fields():
         assert make(None).empty
 
 
+@pytest.mark.docker_only("Podman lists no health")
 def test_compose_projects(emptied_engine):
     def container(project, service, command="sleep 1000", image=IMAGE, **more):
         labels = {"com.docker.compose.project": project, "com.docker.compose.service": service,

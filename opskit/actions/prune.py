@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,8 @@ def _note(found: list[Unused], kind: str, answer: Mapping[str, Any]) -> None:
     deleted: list[str] = []
     for item in answer.get(key) or ():
         name = item.get("Deleted") if isinstance(item, Mapping) else item
+        if name and kind == "images" and re.fullmatch("[0-9a-f]{64}", name):  # Podman's
+            name = f"sha256:{name}"
         if name:
             deleted.append(name)
     _mark(found, kind, {"removed": True}, set(deleted))

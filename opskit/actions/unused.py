@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from opskit.actions.usage import items_of, usage_of
 from opskit.api.versions import version_key
 from opskit.errors import APIError, InvalidOption, NotFound
 from opskit.frames.columns import Column, instants
@@ -48,8 +49,8 @@ def unused(
     keep = _Filter(filters)
     if keep.until and "volumes" in kinds:
         raise InvalidOption("prune() takes no 'until' for volumes", "choose them by label")
-    usage = engine.get("/system/df", timeout=timeout)
-    containers = _items(usage, "Containers", "ContainerUsage")
+    usage = usage_of(engine, timeout)
+    containers = items_of(usage, "Containers", "ContainerUsage")
     going = [c for c in containers if c.get("State") not in ACTIVE and keep(c, c.get("Created"))]
     staying = [c for c in containers if "containers" not in kinds or c not in going]
     rows: list[Unused] = []
@@ -115,11 +116,6 @@ def _nanoseconds(created: Any) -> int | None:
     return ns if ns > 0 else None
 
 
-def _items(answer: Mapping[str, Any] | None, old: str, new: str) -> list[Mapping[str, Any]]:
-    told = answer or {}
-    return list(told.get(old) or (told.get(new) or {}).get("Items") or ())
-
-
 def _own_size(container: Mapping[str, Any]) -> int | None:
     """The engine omits a size of 0."""
     size: int | None = container.get("SizeRw", 0 if "SizeRootFs" in container else None)
@@ -148,7 +144,7 @@ def _volumes(
     # Before API 1.42 the engine's prune took volumes with names too
     named_too = all or version_key(engine.api_version) < (1, 42)
     used = {mount.get("Name") for c in staying for mount in c.get("Mounts") or ()}
-    for volume in _items(usage, "Volumes", "VolumeUsage"):
+    for volume in items_of(usage, "Volumes", "VolumeUsage"):
         anonymous = ANONYMOUS in (volume.get("Labels") or {})
         if volume["Name"] not in used and (named_too or anonymous) and keep(volume, 0):
             size = (volume.get("UsageData") or {}).get("Size")
@@ -178,7 +174,7 @@ def _images(
     used = {c.get("ImageID") for c in staying}
     dangling = engine.get("/images/json", filters={"dangling": True}) or ()
     nameless = {image["Id"] for image in dangling}
-    for image in _items(usage, "Images", "ImageUsage"):
+    for image in items_of(usage, "Images", "ImageUsage"):
         if image["Id"] in used or not (all or image["Id"] in nameless):
             continue
         if keep(image, image.get("Created")):
@@ -188,7 +184,7 @@ def _images(
 
 
 def _cache(usage: Mapping[str, Any], keep: _Filter, all: bool) -> Iterator[Unused]:
-    for record in _items(usage, "BuildCache", "BuildCacheUsage"):
+    for record in items_of(usage, "BuildCache", "BuildCacheUsage"):
         hidden = record.get("Type") in ("internal", "frontend") or record.get("Shared")
         if record.get("InUse") or (hidden and not all):
             continue

@@ -24,8 +24,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--allow",
     metavar="SECTIONS",
     multiple=True,
-    help="Sections of the API, as docker-socket-proxy names them, and single calls: "
-    "containers,images,events,info,start,restarts. Repeatable.",
+    help="Sections of the API, as docker-socket-proxy names them, and single calls, joined by "
+    "commas: images,info,restarts. Repeatable.",
 )
 @click.option(
     "--read-only/--post",
