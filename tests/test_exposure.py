@@ -117,6 +117,22 @@ def test_nothing_is_wrong_with_a_plain_local_engine(zoo, live_engine):
     assert found.attrs["engine"] == zoo.url
 
 
+@pytest.mark.live
+def test_a_volume_that_is_a_folder_of_the_host_is_a_mount_of_it(private_engine, live_engine):
+    options = {"type": "none", "o": "bind", "device": "/run"}
+    private_engine.api("POST", "/volumes/create", {"Name": "disguised", "DriverOpts": options})
+    body = {"Image": IMAGE, "HostConfig": {"Binds": ["disguised:/x", "plain:/y"]}}
+    made = private_engine.api("POST", "/containers/create", body, name="holder")["Id"]
+    try:
+        found = live_engine.exposure(all=True).query("subject == 'holder'").set_index("rule")
+        assert found.loc["container-socket", "evidence"] == "/run at /x, writable"
+        assert "container-root-writes-host" not in found.index
+    finally:
+        private_engine.api("DELETE", f"/containers/{made}")
+        private_engine.api("DELETE", "/volumes/disguised")
+        private_engine.api("DELETE", "/volumes/plain")
+
+
 @pytest.fixture
 def door(private_engine):
     """A running container with no limits, and a command of root's in it."""

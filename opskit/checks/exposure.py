@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from opskit.checks import isolation_rules, mount_rules, runtime_rules
 from opskit.checks.engine_rules import EngineFacts
@@ -139,7 +140,7 @@ def _security(info: dict[str, Any]) -> frozenset[str]:
 def _containers(engine: RawEngine, security: frozenset[str], all: bool) -> list[Container]:
     listed = engine.get("/containers/json", all=all) or []
     paths = [f"/containers/{one['Id']}/json" for one in listed]
-    inspected = [one for one in _answers(engine, paths) if one]
+    inspected = _with_folders(engine, [one for one in _answers(engine, paths) if one])
     running = [one for one in inspected if (one.get("State") or {}).get("Running")]
     tops = _answers(engine, [f"/containers/{one['Id']}/top" for one in running])
     processes = {
@@ -161,6 +162,28 @@ def _containers(engine: RawEngine, security: frozenset[str], all: bool) -> list[
         )
         for one in inspected
     ]
+
+
+def _with_folders(engine: RawEngine, inspected: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The containers, a volume that is a folder of the host being shown as the bind that it is."""
+    mounts = [mount for one in inspected for mount in one.get("Mounts") or []]
+    names = {
+        str(m["Name"]) for m in mounts if m.get("Type") == "volume" and m.get("Driver") == "local"
+    }
+    volumes = engine.get_many([f"/volumes/{quote(name, safe='')}" for name in sorted(names)])
+    folders = {}
+    for volume in volumes:
+        if isinstance(volume, APIError):  # gone, or not to be seen through a proxy
+            continue
+        options = volume.get("Options") or {}
+        if {"bind", "rbind"} & set(str(options.get("o", "")).split(",")):
+            folders[volume["Name"]] = str(options.get("device", ""))
+
+    def shown(mount: dict[str, Any]) -> dict[str, Any]:
+        folder = folders.get(mount.get("Name"))
+        return {**mount, "Type": "bind", "Source": folder} if folder else mount
+
+    return [{**one, "Mounts": [shown(m) for m in one.get("Mounts") or []]} for one in inspected]
 
 
 def _answers(engine: RawEngine, paths: Sequence[str]) -> list[Any]:

@@ -28,7 +28,7 @@ class CheckCalls(RawEngine):
         namespaces, publish on all addresses, write to the host's files as root, have no limits,
         and what else section 5 of the CIS Docker Benchmark 1.6.0 names and the API can answer
         (the rest as severity ``info``). Asks ``GET /info``, ``/containers/json``, and for each
-        container ``/json``, ``/top`` and the commands started in it; changes nothing.
+        container ``/json``, ``/top``, its volumes and the commands started in it; changes nothing.
 
         Parameters
         ----------
