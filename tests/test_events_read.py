@@ -29,6 +29,7 @@ def told_to_have_died(engine: Engine, ident: str) -> None:
 
 
 @live
+@pytest.mark.docker_only("Podman calls a death otherwise")
 def test_a_container_that_ran_shows_its_whole_life(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_container_that_ran_shows_its_whole_life(
 
 
 @live
+@pytest.mark.docker_only("Podman calls a death otherwise")
 def test_an_exit_code_that_a_label_hides_is_corrected_from_inspect(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
@@ -68,6 +70,7 @@ def test_an_exit_code_that_a_label_hides_is_corrected_from_inspect(
 
 
 @live
+@pytest.mark.docker_only("Podman leaves health probes to systemd")
 def test_probes_are_told_from_what_an_operator_ran(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
@@ -87,6 +90,7 @@ def test_probes_are_told_from_what_an_operator_ran(
 
 
 @live
+@pytest.mark.docker_only("Podman keeps a journal")
 def test_more_than_the_engine_remembers_is_said_in_a_warning_and_in_attrs(
     live_engine: Engine, private_engine: PrivateEngine
 ) -> None:
