@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
 import json
 import os
 import shlex
@@ -19,25 +18,19 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tarfile
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote, urlencode
+
+from .materials import EngineMissing, busybox_tar, make_certificates, must_run
+from .reaper import NETNS, erase, new_folder, state_of
 
 __all__ = ["IMAGE", "EngineMissing", "PrivateEngine", "busybox_tar", "erase", "make_certificates"]
 
 IMAGE = "busybox:local"
 IMAGE_CHANGES = ('CMD ["sh"]', "ENV PATH=/bin:/sbin:/usr/bin:/usr/sbin")
-NETNS = Path("/run/netns")
-CGROUPS = Path("/sys/fs/cgroup")
-
-
-class EngineMissing(RuntimeError):
-    """This machine cannot run a private engine; the message says what it lacks."""
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -93,7 +86,7 @@ class PrivateEngine:
         chosen = root or os.environ.get("OPSKIT_DOCKER_ROOT")
         self.root = Path(chosen) if chosen else None
         check_machine(self.daemon_path())
-        self.folder = _new_folder(name)
+        self.folder = new_folder(name)
         self.namespace = self.folder.name
         self.socket = str(self.folder / "docker.sock")
         self.url = f"unix://{self.socket}"
@@ -157,7 +150,7 @@ class PrivateEngine:
         """Start the daemon and wait until it answers."""
         first = not (NETNS / self.namespace).exists()
         if first:
-            _run("ip", "netns", "add", self.namespace)
+            must_run("ip", "netns", "add", self.namespace)
             self.inside("ip", "link", "set", "lo", "up")
             self.inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         for left in ("docker.pid", "docker.sock"):  # what a killed daemon left behind
@@ -203,7 +196,7 @@ class PrivateEngine:
 
     def inside(self, *command: str) -> None:
         """Run a command in the engine's network namespace."""
-        _run("nsenter", f"--net={NETNS / self.namespace}", *command)
+        must_run("nsenter", f"--net={NETNS / self.namespace}", *command)
 
     def api(self, method: str, path: str, body: Any = None, **query: str) -> Any:
         """One call of the Engine API: decoded JSON, text, or a RuntimeError."""
@@ -305,7 +298,7 @@ class PrivateEngine:
         os.kill(self.pid, signal.SIGSTOP)
         for _ in range(100):  # the last thread may still be answering somebody
             threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
-            if all(_state(thread) == "T" for thread in threads):
+            if all(state_of(thread) == "T" for thread in threads):
                 return
             time.sleep(0.01)
         os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # until its last thread has stopped
@@ -348,166 +341,3 @@ def check_machine(daemon: str | None) -> None:
     }.items():
         if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
             raise EngineMissing(f"{tool} is not installed (Debian: apt-get install {package})")
-
-
-def busybox_tar() -> bytes:
-    """Root filesystem of a small image: busybox and a link for each of its commands."""
-    program = shutil.which("busybox") or ""
-    listed = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-
-        def add(name: str, kind: bytes, *, mode: int = 0o755, link: str = "", data: bytes = b""):
-            member = tarfile.TarInfo(name)
-            member.type, member.mode, member.linkname = kind, mode, link
-            member.size, member.mtime = len(data), 1_700_000_000
-            tar.addfile(member, io.BytesIO(data))
-
-        for folder in [
-            "bin",
-            "dev",
-            "etc",
-            "home",
-            "proc",
-            "root",
-            "sbin",
-            "sys",
-            "usr",
-            "usr/bin",
-            "usr/sbin",
-            "var",
-            "var/www",
-        ]:
-            add(folder, tarfile.DIRTYPE)
-        add("tmp", tarfile.DIRTYPE, mode=0o1777)
-        add("bin/busybox", tarfile.REGTYPE, data=Path(program).read_bytes())
-        for command in listed.split():
-            if command != "busybox":
-                add(f"bin/{command}", tarfile.SYMTYPE, mode=0o777, link="busybox")
-        add("usr/bin/env", tarfile.SYMTYPE, mode=0o777, link="/bin/env")
-        users = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
-        add("etc/passwd", tarfile.REGTYPE, mode=0o644, data=users)
-        add("etc/group", tarfile.REGTYPE, mode=0o644, data=b"root:x:0:\nnogroup:x:65534:\n")
-    return buffer.getvalue()
-
-
-def make_certificates(folder: Path, *names: str) -> Path:
-    """A fresh authority with certificates for an engine and its client, in ``folder``.
-
-    Files are named as DOCKER_CERT_PATH wants them (ca.pem, cert.pem, key.pem), the engine's
-    server-cert.pem and server-key.pem. ``names`` are subjectAltName entries; default localhost.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    allowed = ",".join(names or ("DNS:localhost", "IP:127.0.0.1"))
-
-    def openssl(*words: str) -> None:
-        _run("openssl", *words, cwd=folder)
-
-    key = ("-newkey", "rsa:2048", "-nodes")
-    ca = ("-keyout", "ca-key.pem", "-out", "ca.pem", "-days", "30", "-subj", "/CN=opskit tests")
-    openssl("req", "-x509", *key, *ca)
-    for prefix, subject, extension in (
-        ("server-", "engine", f"subjectAltName={allowed}\nextendedKeyUsage=serverAuth"),
-        ("", "client", "extendedKeyUsage=clientAuth"),
-    ):
-        (folder / "extension").write_text(extension)
-        files = ("-keyout", f"{prefix}key.pem", "-out", "request", "-subj", f"/CN={subject}")
-        openssl("req", "-new", *key, *files)
-        sign = ("-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "30")
-        out = ("-out", f"{prefix}cert.pem", "-extfile", "extension")
-        openssl("x509", "-req", "-in", "request", *sign, *out)
-    for left in ("extension", "request", "ca.srl"):
-        (folder / left).unlink(missing_ok=True)
-    return folder
-
-
-def erase(folder: Path) -> None:
-    """End every process of the engine in ``folder``; remove mounts, namespace, cgroups, files."""
-    namespace = folder.name
-    for _ in range(100):
-        living = _processes(namespace)
-        if not living:
-            break
-        for pid in living:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
-    with open("/proc/self/mounts") as mounts:
-        points = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{folder}/")]
-    for point in sorted(points, reverse=True):
-        subprocess.run(["umount", "-l", point], check=False, capture_output=True)
-    if (NETNS / namespace).exists():
-        subprocess.run(["ip", "netns", "del", namespace], check=False, capture_output=True)
-    for parent in (CGROUPS / namespace, *CGROUPS.glob(f"*/{namespace}")):
-        for path in (*sorted(parent.rglob("*/"), reverse=True), parent):
-            with contextlib.suppress(OSError):
-                path.rmdir()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _state(stat: Path) -> str:
-    """A process's or thread's state letter: T stopped, Z a zombie."""
-    return stat.read_text().rpartition(")")[2].split()[0]
-
-
-def _processes(namespace: str) -> list[int]:
-    """Living processes in the engine's network namespace or below its cgroup."""
-    inode = 0
-    with contextlib.suppress(OSError):
-        inode = (NETNS / namespace).stat().st_ino
-    if inode == os.stat("/proc/self/ns/net").st_ino:  # never: that would be everybody
-        inode = 0
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        with contextlib.suppress(OSError):
-            if _state(Path(f"/proc/{entry}/stat")) == "Z":
-                continue
-            inside = inode and os.stat(f"/proc/{entry}/ns/net").st_ino == inode
-            if inside or f"/{namespace}/" in Path(f"/proc/{entry}/cgroup").read_text():
-                found.append(int(entry))
-    return found
-
-
-def _run(*command: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
-    if done.returncode:
-        raise EngineMissing(f"{shlex.join(command)}: {done.stderr.strip()}")
-
-
-class _Reaper:
-    """A process that erases this process's engines once this process is gone, however it ended."""
-
-    def __init__(self) -> None:
-        self.base = Path(tempfile.mkdtemp(prefix="opskit-"))
-        self.owner = os.getpid()
-        self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-ES", __file__, str(self.base)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self.pipe: IO[bytes] | None = self.process.stdin  # closes when this process ends
-
-
-_reaper: _Reaper | None = None
-
-
-def _new_folder(name: str) -> Path:
-    global _reaper  # noqa: PLW0603  one for the process
-    if _reaper is None or _reaper.owner != os.getpid():
-        _reaper = _Reaper()
-    return Path(tempfile.mkdtemp(prefix=f"opskit-{name}-", dir=_reaper.base))
-
-
-def _reap(base: Path) -> None:
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)
-    sys.stdin.buffer.read()
-    for folder in base.iterdir():
-        erase(folder)
-    base.rmdir()
-
-
-if __name__ == "__main__":
-    _reap(Path(sys.argv[1]))

@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from .engines import NETNS, EngineMissing, PrivateEngine
+from .engines import EngineMissing, PrivateEngine
+from .reaper import NETNS
 
 __all__ = ["PASSWORD", "USER", "Registry"]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .engines import CGROUPS, NETNS, PrivateEngine, make_certificates
+from .engines import PrivateEngine, make_certificates
+from .reaper import CGROUPS, NETNS
 
 pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[1]
