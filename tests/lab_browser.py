@@ -49,6 +49,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # All cells are in the page, not only those in view
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
+# JupyterLab asks its own server again and again, which fails while a kernel comes or goes
+POLLED = re.compile(r"/api/(kernels|sessions|terminals)\?\d+$")
 PROMPT = re.compile(r"\[\d+\]:")
 READY = """async () => {
     const panel = window.jupyterapp.shell.currentWidget;
@@ -200,8 +202,9 @@ class LabPage:
         self.command("application:toggle-left-area")
 
     def _on_console(self, message: Any) -> None:
-        if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+        address = str(message.location.get("url", ""))
+        if message.type == "error" and not POLLED.search(address):
+            self.errors.append(f"{message.text} ({address})")
 
     def command(self, name: str, **options: Any) -> None:
         """Begin one of JupyterLab's commands; what it leads to is for the caller to wait for."""

@@ -351,7 +351,7 @@ def test_an_exported_page_shows_a_table(
     lab: LabPage, show: Callable[..., None], emptied_engine: PrivateEngine, folder: Path
 ) -> None:
     emptied_engine.run(name="web")
-    show("containers", emptied_engine)
+    show("containers", emptied_engine, "opskit.widgets.stats(engine)")
     lab.save()
     convert_env = {**os.environ, **beside_the_package()}
     convert = (sys.executable, "-m", "nbconvert", "--to", "html", "containers.ipynb")
@@ -359,4 +359,6 @@ def test_an_exported_page_shows_a_table(
     page = lab.browser.new_page()
     page.goto((folder / "containers.html").as_uri(), wait_until="domcontentloaded")
     page.locator("td", has_text="web").first.wait_for()
+    page.get_by_role("img", name="Charts of 1 container over 5m").wait_for()
+    assert page.locator("td", has_text="web").count() == 2
     page.close()

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cassette", "Exchanges", "load", "requests_of", "save", "write"]
 
-# notebooks put text to the right, where long paths are far from what they belong to
-_LEFT = "<style>table.opskit-cassette :is(th, td) { text-align: left }</style>"
-
 
 @dataclass(repr=False)
 class Cassette:
@@ -82,12 +79,9 @@ class Cassette:
         return frame
 
     def _repr_html_(self) -> str:
-        table: str = (
-            self.frame()
-            .drop(columns="time")
-            .to_html(index=False, max_rows=60, na_rep="", border=0, classes="opskit-cassette")
-        )
-        return f"{_LEFT}<p>{html.escape(self.title())}</p>{table}"
+        from opskit.cassette.summary import exchanges_html
+
+        return f"<p>{html.escape(self.title())}</p>{exchanges_html(self.frame())}"
 
 
 class Exchanges(Sequence[Exchange]):

@@ -13,7 +13,7 @@ from opskit.cassette.model import Exchange, Framing, Response
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Line", "exchanges_frame", "kind_of_answer", "line_of"]
+__all__ = ["Line", "exchanges_frame", "exchanges_html", "kind_of_answer", "line_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +104,14 @@ def exchanges_frame(exchanges: Iterable[Exchange], began: str | None) -> pd.Data
     start = pd.Timestamp(began).value if began else None
     data["time"] = [None if start is None else start + int(at * 1e9) for at in data["at_s"]]
     return build(EXCHANGE_COLUMNS, data)
+
+
+def exchanges_html(frame: pd.DataFrame, rows: int = 60) -> str:
+    """A frame of `exchanges_frame` as HTML, its texts to the left, at most so many rows."""
+    table: str = frame.drop(columns="time").to_html(
+        index=False, max_rows=rows, na_rep="", border=0, classes="opskit-cassette"
+    )
+    # notebooks put text to the right, where long paths are far from what they belong to
+    return (
+        f"<style>table.dataframe.opskit-cassette :is(th, td) {{ text-align: left }}</style>{table}"
+    )

@@ -15,6 +15,7 @@ from opskit.cassette.format import Cassette as Recorded
 from opskit.cassette.format import load
 from opskit.cassette.model import Exchange
 from opskit.cassette.show import bodies
+from opskit.cassette.summary import exchanges_html
 from opskit.widgets.panel import Panel
 from opskit.widgets.style import beside
 from opskit.wire.session import Replay, open_cassette
@@ -144,9 +145,7 @@ class Cassette(Panel):
             served.close()
 
     def table(self) -> str:
-        shown = self.frame.drop(columns="time").head(ROWS)
-        table = shown.to_html(border=0, index=False, na_rep="", max_rows=60)
-        return f"<b>{html.escape(self._cassette.title())}</b>{table}"
+        return f"<b>{html.escape(self._cassette.title())}</b>{exchanges_html(self.frame)}"
 
     def release(self) -> None:
         self._stopping.set()

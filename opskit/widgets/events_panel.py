@@ -33,6 +33,7 @@ KEPT = 20_000
 LANES = 40
 DRAW_SECONDS = 2.0  # with news; without, the picture's right edge may lag behind the clock
 IDLE_SECONDS = 15.0
+SETTLE_SECONDS = 0.2
 SEARCHED = ("type", "action", "detail", "name", "image")
 LOUD = ("die", "oom", "kill", "gap")
 
@@ -128,6 +129,7 @@ class Events(Panel):
                 self._watching = None
 
         threading.Thread(target=drain, name="opskit-feed", daemon=True).start()
+        time.sleep(SETTLE_SECONDS)  # what the engine remembers comes at once: paint it at once
 
     def _draw_is_due(self) -> bool:
         waited = time.monotonic() - self._drawn_at
@@ -202,7 +204,8 @@ class Events(Panel):
         """What the picture shows, in words; the feed below tells the events themselves."""
         frame = self.frame
         of = frame.loc[frame["type"] == "container", "id"].nunique()
-        return f"Timeline of {self._window.value}: {len(frame)} events, {of} containers"
+        events, containers = f"events: {len(frame)}", f"containers: {of}"
+        return f"Timeline of {self._window.value}; {events}, {containers}"
 
     def table(self) -> str:
         return self._image.table() + self._lines()

@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import contextvars
 import html
+import queue
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -20,9 +21,12 @@ from typing import Any
 import ipywidgets as W
 
 from opskit.widgets.kernel import cell_id, kernel_loop
+from opskit.widgets.question import Question
 from opskit.widgets.style import STYLE
 
 __all__ = ["Panel"]
+
+FIRST_SECONDS = 6.0
 
 _open: dict[Hashable, Panel] = {}
 
@@ -64,13 +68,14 @@ class Panel(W.VBox):  # type: ignore[misc]
         self._former: dict[str, Any] = {}
         self.interval = interval
         self.readings = 0
+        self._first: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.closed = False
         self._toggle = W.ToggleButton(description="Live", tooltip="read again and again")
         self._once = W.Button(description="Refresh", tooltip="read once")
         self._status = W.HTML("stopped")
-        self._confirm = W.HBox([])
+        self._confirm = Question()
         named = {"live": self._toggle, "refresh": self._once, "status": self._status}
-        for name, widget in {**named, "confirm": self._confirm}.items():
+        for name, widget in named.items():
             widget.add_class(f"opskit-{name}")
         self.bar = W.HBox([self._toggle, self._once, self._status])
         self.bar.add_class("opskit-bar")
@@ -78,7 +83,6 @@ class Panel(W.VBox):  # type: ignore[misc]
         # the frontend counts its views of this widget when the count is a number
         super().__init__([W.HTML(STYLE), self.bar, self._confirm, *view], _view_count=0)
         self.add_class("opskit-panel")
-        self._confirm.add_class("opskit-bar")
         self.add_class(f"opskit-{type(self).__name__.lower()}")
         self._replace_former()
         self.observe(self._on_views, "_view_count")
@@ -172,6 +176,8 @@ class Panel(W.VBox):  # type: ignore[misc]
                 data = self.read()
             except Exception as error:  # an engine that is away may come back: go on asking
                 data = error
+            if self._first.empty():
+                self._first.put(data)
             self._later(self._show_live, halt, data)
             spent = time.monotonic() - begun  # a slow reading may not take all of the kernel's time
             halt.wait(max(self.interval - spent, self.interval / 4))
@@ -237,23 +243,7 @@ class Panel(W.VBox):  # type: ignore[misc]
 
     def ask(self, question: str, yes: str, then: Callable[[], Any]) -> None:
         """Ask before something that cannot be undone; ``then`` runs when the user says yes."""
-        sure = W.Button(description=yes, button_style="danger")
-        # the page counts its views when the count is a number; before the first none takes focus
-        no = W.Button(description="Cancel", _view_count=0)
-        no.observe(lambda change: change["new"] and no.focus(), "_view_count")
-        sure.add_class("opskit-yes")
-        no.add_class("opskit-no")
-
-        def answer(button: W.Button) -> None:
-            self._confirm.children = ()
-            sure.close()
-            no.close()
-            if button is sure:
-                then()
-
-        sure.on_click(answer)
-        no.on_click(answer)
-        self._confirm.children = (W.HTML(html.escape(question)), no, sure)
+        self._confirm.ask(question, yes, then)
 
     def tell(self, what: str | Exception) -> None:
         """Show a word on the state of things, or an error with what to do."""
@@ -285,6 +275,11 @@ class Panel(W.VBox):  # type: ignore[misc]
         """Let go of what a subclass holds while it is live: samplers, streams."""
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
+        if self.live and not self.readings:  # what is kept of the page is what is shown now
+            with contextlib.suppress(queue.Empty):
+                first = self._first.get(timeout=FIRST_SECONDS)
+                if not isinstance(first, Exception):
+                    self._painted(first)
         bundle = super()._repr_mimebundle_(**options)
         if isinstance(bundle, tuple):
             bundle = bundle[0]

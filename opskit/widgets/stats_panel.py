@@ -122,7 +122,7 @@ class Stats(Panel):
 
     def _largest(self) -> str:
         if not len(self._latest):
-            return "<p>no container is running</p>"
+            return f"<p>{'no container is running' if self.readings else 'nothing read yet'}</p>"
         top = self._latest.sort_values(self._sort.value, ascending=False).head(LARGEST)
         shown = top[[name for name in SHOWN if name in top]].opskit.short()
         rest = len(self._latest) - len(top)
@@ -131,7 +131,8 @@ class Stats(Panel):
 
     def _said(self) -> str:
         """What the picture shows, in words; the figures themselves are in the table."""
-        said = f"Charts of {len(self._latest)} containers over {self._window.value}"
+        count = f"{len(self._latest)} container{'s' * (len(self._latest) != 1)}"
+        said = f"Charts of {count} over {self._window.value}"
         highest = self._latest.dropna(subset=["cpu_percent"]).nlargest(1, "cpu_percent")
         for name, percent in zip(highest["name"], highest["cpu_percent"], strict=True):
             said += f"; highest CPU: {name}, {percent:.0f} %"
