@@ -35,7 +35,7 @@ class HealthReport(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         shown = [name for name in self.columns if name not in _LEFT_OUT]
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in shown)
+        head = "".join(f"<th{_NOWRAP}>{html.escape(name)}</th>" for name in shown)
         body = "".join(self._row_html(row, shown) for _, row in self.iterrows())
         return (
             '<table class="dataframe opskit-health" border="0">'

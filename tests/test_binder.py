@@ -46,7 +46,8 @@ def launched(tmp_path_factory) -> dict[str, str]:
     subprocess.run([*pip, *BASE], check=True)
     subprocess.run([*pip, "-r", "binder/requirements.txt"], cwd=clone, check=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
-    env |= {"HOME": str(home), "PATH": f"{home}/venv/bin:{env['PATH']}", "CLONE": str(clone)}
+    path = f"{home}/.local/bin:{home}/venv/bin:{env['PATH']}"
+    env |= {"HOME": str(home), "PATH": path, "CLONE": str(clone)}
     env.pop("XDG_CONFIG_HOME", None)
     subprocess.run(["binder/postBuild"], cwd=clone, env=env, check=True)
     return env
@@ -83,6 +84,12 @@ def test_a_terminal_reaches_the_recorded_engine(launched):
     ask = "source ~/.bashrc; for i in $(seq 100); do [ -S ~/.opskit/engine.sock ] && break; "
     ask += 'sleep 0.1; done; curl -sS --unix-socket "${DOCKER_HOST#unix://}" http://d/_ping'
     assert start(launched, "bash", "-c", ask) == "OK"
+
+
+def test_a_cell_reaches_it_too(launched):
+    """`!docker ps` in a notebook of one's own, where no DOCKER_HOST is set."""
+    ask = "for i in $(seq 100); do [ -S ~/.opskit/engine.sock ] && break; sleep 0.1; done; "
+    assert "shop-web-1" in start(launched, "sh", "-c", f"{ask} docker ps")
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
