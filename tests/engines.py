@@ -258,7 +258,7 @@ class PrivateEngine:
             return list(pool.map(lambda name: self.run("sleep 100000", name), names))
 
     def remove_all(self) -> None:
-        """Remove what somebody made: containers, volumes, networks, and images but `IMAGE`."""
+        """Remove what somebody made: containers, volumes, networks, caches, images but `IMAGE`."""
         for one in self.api("GET", "/containers/json", all="1"):
             with contextlib.suppress(RuntimeError):  # one that removes itself
                 self.api("DELETE", f"/containers/{one['Id']}", force="1", v="1")
@@ -274,6 +274,8 @@ class PrivateEngine:
                 if not tag.endswith(IMAGE):
                     with contextlib.suppress(RuntimeError):
                         self.api("DELETE", f"/images/{tag}")
+        with contextlib.suppress(RuntimeError):  # Podman has no such cache
+            self.api("POST", "/build/prune", all="1")
 
     def kill(self) -> None:
         """``kill -9`` dockerd; containers live on, pid file and socket stay."""

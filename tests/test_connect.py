@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -269,7 +270,7 @@ def test_no_socket_and_nobody_listening_say_how_to_go_on(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_a_socket_without_permission_names_the_group(tmp_path: Path) -> None:
+def test_a_socket_without_permission_names_the_group() -> None:
     # Another user's process: this one may open everything.
     program = (
         "import opskit, os, sys\n"
@@ -279,18 +280,18 @@ def test_a_socket_without_permission_names_the_group(tmp_path: Path) -> None:
         "try: opskit.connect(sys.argv[1])\n"
         "except errors.PermissionDenied as error: print(error)\n"
     )
-    with server(tmp_path / "held.sock", answering(None)):
-        os.chmod(tmp_path / "held.sock", 0o660)
-        for folder in (tmp_path, *tmp_path.parents):
-            if folder.stat().st_uid == os.getuid() and str(folder).startswith("/tmp/"):
-                folder.chmod(0o755)
-        result = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path / "held.sock")],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # pytest's own folders are closed to others, by any run
+        held = Path(folder, "held.sock")
+        with server(held, answering(None)):
+            held.chmod(0o660)
+            result = subprocess.run(
+                [sys.executable, "-c", program, str(held)],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
     assert "may not open" in result.stdout, result.stderr
     assert "join the group 'root'" in result.stdout
 

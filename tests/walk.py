@@ -32,9 +32,13 @@ class Walk:
         Where programs run.
     index : str
         The index that is searched instead of the Hub.
+    after : Walk, optional
+        The walk that this one repeats, to do everything as often as it did.
     """
 
-    def __init__(self, address: str, api_version: str, folder: Path, index: str):
+    def __init__(
+        self, address: str, api_version: str, folder: Path, index: str, after: Walk | None = None
+    ):
         self.socket = address.removeprefix("unix://")
         self.version = api_version
         self.folder = folder
@@ -42,8 +46,10 @@ class Walk:
         config = str(folder / "no-config")
         self.env = {**os.environ, "DOCKER_HOST": address, "DOCKER_CONFIG": config}
         self.said: dict[str, str] = {}
+        self.times: dict[str, int] = {}
+        self.after = after
 
-    def through(self, guide: Guide) -> dict[str, str]:
+    def through(self, guide: Guide) -> Walk:
         """All of the guide."""
         with self._watching(guide):
             for key in ORDER:
@@ -56,7 +62,7 @@ class Walk:
             self._say("images program", self._python(guide.programs["images"]))
             self._endless(guide)
             self._shell("docker rm -f shown")
-        return self.said
+        return self
 
     def _endless(self, guide: Guide) -> None:
         """The programs that go on until they are interrupted, while something happens."""
@@ -69,7 +75,7 @@ class Walk:
         ):
             self._shell(before)
             program = guide.programs[name]
-            self._say(f"{name} program", self._interrupted(program, meanwhile, seen))
+            self._say(f"{name} program", self._interrupted(name, program, meanwhile, seen))
 
     @contextmanager
     def _watching(self, guide: Guide) -> Iterator[None]:
@@ -120,7 +126,7 @@ class Walk:
         )
         return done.stdout + done.stderr
 
-    def _interrupted(self, program: str, meanwhile: str, seen: str) -> str:
+    def _interrupted(self, name: str, program: str, meanwhile: str, seen: str) -> str:
         """A program's output until it has said something, and it is interrupted then."""
         path = self.folder / "program.out"
         with path.open("w") as output:
@@ -133,8 +139,11 @@ class Walk:
             )
             try:
                 time.sleep(1)  # so that it listens, as a rule
-                for _ in range(6):
+                for count in range(1, 7):
                     self._shell(meanwhile)
+                    self.times[name] = count
+                    if self.after and count < self.after.times[name]:
+                        continue
                     if self._until(lambda: re.search(seen, path.read_text()), timeout=10):
                         break
             finally:
