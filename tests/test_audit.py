@@ -210,7 +210,18 @@ def audited(
     """A guard as a process of its own, a connection to it, and its log."""
     file, path = folder / "audit.jsonl", folder / "guard.sock"
     command = [
-        *(sys.executable, "-m", "opskit", "guard", "--allow", "containers", "--audit", str(file)),
+        # -B: under the limit, what is compiled would be kept cut short, and break the next process
+        *(
+            sys.executable,
+            "-B",
+            "-m",
+            "opskit",
+            "guard",
+            "--allow",
+            "containers",
+            "--audit",
+            str(file),
+        ),
         *("--listen", f"unix://{path}", "--upstream", engine, *words),
     ]
 
