@@ -14,8 +14,8 @@ import pytest
 
 import opskit
 from opskit.errors import AddressError, NotFound, OpskitError
-from opskit.fleet_watch import FleetWatch
 from opskit.fleets import FleetWarning
+from opskit.fleets.watch import FleetWatch
 from opskit.guard.policyfile import parse_policy
 from opskit.guard.session import guarding
 

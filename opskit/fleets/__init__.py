@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from opskit.address import Address, contexts
-from opskit.asking import Member, Members
 from opskit.engine import Engine
 from opskit.errors import AddressError
-from opskit.fleet_frames import FleetWarning, Gathering, failures, first_line, silence
+from opskit.fleets.asking import Member, Members
+from opskit.fleets.frames import FleetWarning, Gathering, failures, first_line, silence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from opskit.fleet_watch import FleetWatch
+    from opskit.fleets.watch import FleetWatch
 
 __all__ = ["Fleet", "FleetWarning", "fleet"]
 
@@ -156,7 +156,7 @@ class Fleet(Gathering):
             An iterator of rows with a key ``engine``, and a context manager. An engine that
             cannot be reached now is left out; one that goes away later is waited for.
         """
-        from opskit.fleet_watch import FleetWatch
+        from opskit.fleets.watch import FleetWatch
 
         answers = self._members.ask(lambda engine: engine.watch(**options))
         failed = failures(answers)

@@ -10,8 +10,8 @@ from opskit.address import Address, resolve
 from opskit.engine import Engine
 from opskit.engine.reads import check_filters
 from opskit.errors import AddressError, OpskitError
+from opskit.fleets.together import get_each
 from opskit.response import Reply
-from opskit.together import get_each
 
 __all__ = ["Member", "Members"]
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from opskit.errors import OpskitError
 from opskit.events.watch import NOT_EVENTS, Row, Watch
-from opskit.fleet_frames import FleetWarning
+from opskit.fleets.frames import FleetWarning
 
 __all__ = ["FleetWatch"]
 

@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from opskit.asking import Members
 from opskit.engine import Engine
 from opskit.errors import OpskitError
+from opskit.fleets.asking import Members
 
 if TYPE_CHECKING:
     import pandas as pd
