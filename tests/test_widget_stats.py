@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 
 import opskit
 from opskit.engine import Engine
+from opskit.widgets.kernel import giving_way
 from opskit.widgets.stats_panel import Stats
 
 from .engines import PrivateEngine
@@ -98,3 +100,12 @@ def test_a_long_life_takes_no_more_memory(live_engine: Engine) -> None:
     late = live_on(10)
     panel.close()
     assert late < 1.05 * early
+
+
+def test_the_kernel_comes_in_more_often_while_panels_compute() -> None:
+    usual = sys.getswitchinterval()
+    with giving_way():
+        with giving_way():
+            assert sys.getswitchinterval() < usual
+        assert sys.getswitchinterval() < usual  # the other one computes still
+    assert sys.getswitchinterval() == usual

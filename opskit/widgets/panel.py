@@ -20,7 +20,7 @@ from typing import Any
 
 import ipywidgets as W
 
-from opskit.widgets.kernel import cell_id, kernel_loop
+from opskit.widgets.kernel import cell_id, giving_way, kernel_loop
 from opskit.widgets.question import Question
 from opskit.widgets.style import STYLE
 
@@ -173,7 +173,8 @@ class Panel(W.VBox):  # type: ignore[misc]
                 continue
             begun = time.monotonic()
             try:
-                data = self.read()
+                with giving_way():
+                    data = self.read()
             except Exception as error:  # an engine that is away may come back: go on asking
                 data = error
             if self._first.empty():
