@@ -6,11 +6,11 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 
 import httptools
 
 from opskit.address import Address
+from opskit.closing import Closing
 from opskit.dial import connection_error
 from opskit.errors import EngineLost, EngineUnresponsive
 from opskit.outgoing import Outgoing
@@ -19,7 +19,7 @@ from opskit.response import READ_SIZE, ResponseParser
 __all__ = ["Stream"]
 
 
-class Stream:
+class Stream(Closing):
     """A response read as it arrives. Iterating gives bytes the moment the engine sends them.
 
     Attributes
@@ -204,14 +204,3 @@ class Stream:
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
             self._sock.close()
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

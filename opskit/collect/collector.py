@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from opskit.closing import Closing
 from opskit.collect.layout import KINDS, open_folder, segments
 from opskit.collect.parquet import read
 from opskit.collect.writer import Writer, journal_rows
@@ -34,7 +35,7 @@ EVERY = 0.5  # seconds between looks at the sampler and at the clock
 _KEY = ("time", "type", "action", "detail", "id", "attributes")
 
 
-class Collector:
+class Collector(Closing):
     """Collects from one engine into a folder, until it is told to stop.
 
     Parameters
@@ -133,12 +134,6 @@ class Collector:
     def close(self) -> None:
         """End the watching and sampling, and turn the journals into Parquet."""
         self._undo.close()
-
-    def __enter__(self) -> Collector:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
 
 @contextlib.contextmanager

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opskit.address import Address
 from opskit.api.reading import only_reads
 from opskit.api.versions import NEWEST, negotiate, version_key
+from opskit.closing import Closing
 from opskit.engine.replies import api_error, decode, refused
 from opskit.engine.target import body_of, target_of
 from opskit.errors import APIError, VersionMismatch
@@ -27,7 +27,7 @@ __all__ = ["RawEngine"]
 _Frame = TypeVar("_Frame", bound="pd.DataFrame")
 
 
-class RawEngine:
+class RawEngine(Closing):
     """One Docker Engine at one address. Made by `opskit.connect`.
 
     Connections are kept alive; an engine that was away is reached again by the next call.
@@ -291,17 +291,6 @@ class RawEngine:
         self.transport.close()
         while self._on_close:
             self._on_close.pop()()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _repr_html_(self) -> str:
         from opskit.engine.card import card

@@ -8,9 +8,9 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from opskit.closing import Closing
 from opskit.errors import EngineError
 from opskit.events.drain import Drain
 from opskit.events.mailbox import EMPTY, OVER
@@ -27,7 +27,7 @@ REMEMBERED = 10_000
 UNKNOWN = ""
 
 
-class Watch(Iterator[Row]):
+class Watch(Closing, Iterator[Row]):
     """What ``engine.watch()`` gives: an iterator and async iterator, and a context manager.
 
     It ends by itself after `timeout` seconds or `limit` events, and at once when it is closed,
@@ -111,17 +111,6 @@ class Watch(Iterator[Row]):
         if self._probes is not None and given["action"] in EXECS:
             given["healthcheck"] = self._probes.tell(given)
         return given
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "connected" if self.connected else "closed" if self.ended else "away"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from opskit.address import Address, contexts
+from opskit.closing import Closing
 from opskit.engine import Engine
 from opskit.errors import AddressError
 from opskit.fleets.asking import Member, Members
@@ -74,7 +74,7 @@ def _name(engine: str | Address | Engine) -> str:
     return engine.url if isinstance(engine, Address) else engine
 
 
-class Fleet(Gathering):
+class Fleet(Gathering, Closing):
     """Several engines. Every call that reads is made on all at once; made by `opskit.fleet`.
 
     Each gives the same DataFrame as the `Engine` method of that name, with a first column
@@ -235,17 +235,6 @@ class Fleet(Gathering):
     def close(self) -> None:
         """Close the engines that the fleet connected."""
         self._members.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Fleet of {len(self)}: {', '.join(self.names)}>"

@@ -9,9 +9,8 @@ import time
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Self
 
+from opskit.closing import Closing
 from opskit.errors import OpskitError
 from opskit.events.watch import NOT_EVENTS, Row, Watch
 from opskit.fleets.frames import FleetWarning
@@ -19,7 +18,7 @@ from opskit.fleets.frames import FleetWarning
 __all__ = ["FleetWatch"]
 
 
-class FleetWatch(Iterator[Row]):
+class FleetWatch(Closing, Iterator[Row]):
     """What ``fleet.watch()`` gives: an iterator and context manager of rows of all engines.
 
     A row is held back for ``settle`` seconds, in which an earlier one of another engine may come.
@@ -112,17 +111,6 @@ class FleetWatch(Iterator[Row]):
         """End the watch of all engines, and the iteration."""
         self._end()
         self._watches.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<FleetWatch of {', '.join(self._watches) or 'nothing: it has ended'}>"

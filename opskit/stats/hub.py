@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from opskit.closing import Closing
 from opskit.dial import connection_error
 from opskit.errors import EngineError, EngineLost
 from opskit.response import ResponseParser
@@ -58,7 +59,7 @@ class Heard:
     lost: EngineError | None = None
 
 
-class Hub:
+class Hub(Closing):
     """Sends GET requests on many connections and hears their answers line by line.
 
     Used by one thread at a time, but for `wake`.
@@ -169,9 +170,3 @@ class Hub:
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
         self._bell.close()
-
-    def __enter__(self) -> Hub:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from opskit.closing import Closing
 from opskit.frames.columns import Column, build
 from opskit.stats.durations import seconds
 from opskit.stats.feed import Feed
@@ -36,7 +37,7 @@ _GRACE = 2.0  # seconds that the last answers of a series have
 _OWN_CYCLE, _PODMANS_CYCLE = 1.0, 5.0  # seconds between the objects of a stream
 
 
-class Sampler:
+class Sampler(Closing):
     """Samples all containers in the background. Made by ``engine.sampler()``.
 
     Also a context manager: leaving it, or `close`, ends the sampling.
@@ -160,12 +161,6 @@ class Sampler:
         frame.attrs["interval_seconds"] = self.interval
         frame.attrs["gaps"] = [(gap.start, gap.end, gap.reason) for gap in self._feed.gaps]
         return frame
-
-    def __enter__(self) -> Sampler:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         live = sum(track.live for track in self._window.tracks)
