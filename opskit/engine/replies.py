@@ -21,6 +21,8 @@ from opskit.transport import Reply
 
 __all__ = ["api_error", "decode", "decode_lines", "refused"]
 
+_NAME = "check the name: engine.containers(all=True), .images(), .networks() … list them"
+_IN_THE_WAY = "the object's name or state is in the way: look at it first"
 _NOT_ALLOWED = "it says why: take what it names out of the way, or leave it be"
 _PROXY = "ask whoever runs the proxy to allow it, or connect to the engine directly"
 
@@ -92,12 +94,12 @@ def api_error(reply: Reply, request: str, address: str) -> APIError:
         remedy = (
             "this engine has no such endpoint: see opskit.api.endpoints() for when it came"
             if page
-            else "check the name: engine.containers(all=True), .images(), .networks() … list them"
+            else _NAME
         )
     elif reply.status < 400:
         remedy = "the engine did nothing: a name in the path is not what it takes"
     elif reply.status == 409:
-        kind, remedy = Conflict, "the object's name or state is in the way: look at it first"
+        kind, remedy = Conflict, _IN_THE_WAY
     elif reply.status == 403 or (reply.status == 405 and "text/plain" in _kind(reply)):
         kind = Forbidden
         remedy = (
@@ -142,12 +144,12 @@ _PODMANS_OWN: tuple[tuple[str, type[APIError], str], ...] = (
     (
         r"name \S+ (is )?already (in use|used)|container state improper",
         Conflict,
-        "the object's name or state is in the way: look at it first",
+        _IN_THE_WAY,
     ),
     (
         "image not known|no such (container|image|volume|network)",
         NotFound,
-        "check the name: engine.containers(all=True), .images(), .networks() … list them",
+        _NAME,
     ),
     ("Podman does not support", APIError, "Podman has no such endpoint: it needs a Docker Engine"),
 )
